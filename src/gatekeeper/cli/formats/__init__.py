@@ -1,0 +1,1 @@
+"""How results are printed: text, JSON and, later, the formats of pipelines."""

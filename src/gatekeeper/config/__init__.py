@@ -1,0 +1,1 @@
+"""Configuration: the keys, the layers and where each value came from."""

@@ -1,0 +1,1 @@
+"""Facts in, decision out. Pure: no clock, no files, no network."""

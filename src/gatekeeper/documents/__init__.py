@@ -1,0 +1,1 @@
+"""One file per document: its class, parse_ and render_."""

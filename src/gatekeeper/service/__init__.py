@@ -1,0 +1,1 @@
+"""The approval service: OAuth, tokens, requests, policy, keys, storage."""

@@ -1,0 +1,1 @@
+"""Access requests, reviews and grants: the state machine and its arrows."""

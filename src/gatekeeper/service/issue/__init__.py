@@ -1,0 +1,1 @@
+"""What is issued: launch tokens, the catalogue, status lists."""

@@ -1,0 +1,1 @@
+"""The token endpoint: who may have a token at all."""

@@ -1,0 +1,1 @@
+"""Subjects, devices and sign-ins."""

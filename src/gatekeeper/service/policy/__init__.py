@@ -1,0 +1,1 @@
+"""The organisation's policy: its folder, its verdicts, zones as patterns."""

@@ -1,0 +1,175 @@
+"""Verify ECDSA signatures on P-256 with SHA-256 (ES256), and nothing else: no signing, no secrets.
+
+For the launch path, where importing `cryptography` would cost more than everything else together.
+Every number here is public (key, message, signature), so timing reveals nothing and the code is
+written to be read, not to be constant in time. `docs/adr/0002-own-p256-verification.md` says why it
+exists, what holds it to `cryptography`, and what turns it off. Never use it to sign.
+
+Sums are Jacobian, (X, Y, Z) for the affine (X/Z², Y/Z³), and Z = 0 is the point at infinity.
+"""
+
+from __future__ import annotations
+
+try:  # the C module behind hashlib: Python 3.12 and later, then 3.11; hashlib itself would load OpenSSL
+    from _sha2 import sha256 as _sha256
+except ImportError:
+    try:
+        from _sha256 import sha256 as _sha256  # type: ignore[import-not-found, no-redef, unused-ignore]
+    except ImportError:  # an interpreter built without its own hashes: slower, still right
+        from hashlib import sha256 as _sha256  # type: ignore[assignment, unused-ignore]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gatekeeper.trust.jws import PublicKey
+
+    Point = tuple[int, int, int]
+    Affine = tuple[int, int]
+
+# SP 800-186 §3.2.1.3: y² = x³ - 3x + B over the integers mod P; G has the prime order N, cofactor 1.
+P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+GX = 0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296
+GY = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
+
+_INFINITY = (1, 1, 0)
+_WIDTH = 5  # of the windows: eight odd multiples of each point, one addition in about six doublings
+
+
+def sha256(data: bytes) -> bytes:
+    """Return the SHA-256 digest."""
+    digest: bytes = _sha256(data).digest()
+    return digest
+
+
+def on_curve(x: bytes, y: bytes) -> bool:
+    """Say whether hostile coordinates are a point of P-256, each as exactly 32 bytes below P.
+
+    The cofactor is 1, so every such point has order N (SEC 1 §3.2.2.1); infinity has no such coordinates.
+    """
+    if len(x) != 32 or len(y) != 32:
+        return False
+    a, b = int.from_bytes(x, "big"), int.from_bytes(y, "big")
+    return a < P and b < P and (b * b - a * (a * a - 3) - B) % P == 0
+
+
+def verify_es256(key: PublicKey, message: bytes, signature: bytes) -> bool:
+    """Say whether `signature` (r ‖ s, 64 bytes, RFC 7518 §3.4) is the key's over `message` (FIPS 186-5 §6.4.2).
+
+    Everything may be hostile; nothing raises. Both s and N - s hold, as in every ECDSA verifier: a
+    signature is no identifier.
+    """
+    if len(signature) != 64 or not on_curve(key.x, key.y):
+        return False
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if not (0 < r < N and 0 < s < N):
+        return False
+    inverse = pow(s, -1, N)
+    u1 = int.from_bytes(sha256(message), "big") * inverse % N
+    u2 = r * inverse % N
+    x, _, z = _weighted_sum(u1, u2, int.from_bytes(key.x, "big"), int.from_bytes(key.y, "big"))
+    if z == 0:
+        return False
+    # The affine x is x/z², compared without a division; mod N it is r where it is r or r + N.
+    zz = z * z % P
+    return (r * zz - x) % P == 0 or (r + N < P and ((r + N) * zz - x) % P == 0)
+
+
+def _weighted_sum(u1: int, u2: int, qx: int, qy: int) -> Point:
+    """Return u1·G + u2·Q: one run of doublings for both scalars (Shamir's trick).
+
+    The seam for tables made beforehand: they would replace this function and nothing else.
+    """
+    of_q = _odd_multiples(qx, qy)
+    first, second = _signed_digits(u1), _signed_digits(u2)
+    total = _INFINITY
+    for at in range(max(len(first), len(second)) - 1, -1, -1):
+        total = _double(total)
+        if at < len(first) and first[at]:
+            total = _add(total, _pick(_OF_G, first[at]))
+        if at < len(second) and second[at]:
+            total = _add(total, _pick(of_q, second[at]))
+    return total
+
+
+def _signed_digits(scalar: int) -> list[int]:
+    """Return the width-w non-adjacent form, lowest first: digits are 0 or odd, below 2^(w-1) in size."""
+    digits = []
+    full = 1 << _WIDTH
+    while scalar:
+        digit = 0
+        if scalar & 1:
+            digit = scalar & (full - 1)
+            if digit >= full >> 1:
+                digit -= full
+            scalar -= digit
+        digits.append(digit)
+        scalar >>= 1
+    return digits
+
+
+def _odd_multiples(x: int, y: int) -> list[Affine]:
+    """Return 1, 3, 5 … times a point of the curve, as many as a window needs.
+
+    None of them, and nothing on the way, is infinity: the order N is a prime far above 2^w.
+    """
+    ((twice_x, twice_y),) = _affine([_double((x, y, 1))])
+    multiples = [(x, y, 1)]
+    for _ in range((1 << (_WIDTH - 2)) - 1):
+        multiples.append(_add(multiples[-1], (twice_x, twice_y)))
+    return _affine(multiples)
+
+
+def _affine(points: list[Point]) -> list[Affine]:
+    """Divide Z out of finite points, with one inversion for all (Montgomery's trick)."""
+    products = [1]
+    for _, _, z in points:
+        products.append(products[-1] * z % P)
+    inverse = pow(products.pop(), -1, P)
+    result = []
+    for x, y, z in reversed(points):
+        one = inverse * products.pop() % P
+        inverse = inverse * z % P
+        square = one * one % P
+        result.append((x * square % P, y * (square * one % P) % P))
+    return result[::-1]
+
+
+def _pick(multiples: list[Affine], digit: int) -> Affine:
+    x, y = multiples[abs(digit) >> 1]
+    return (x, y) if digit > 0 else (x, P - y)
+
+
+def _double(point: Point) -> Point:
+    """Return twice the point (dbl-2001-b, for a = -3). Infinity stays infinity, since Z is a factor."""
+    x, y, z = point
+    delta = z * z % P
+    gamma = y * y % P
+    beta = x * gamma % P
+    alpha = 3 * (x - delta) * (x + delta) % P
+    doubled_x = (alpha * alpha - 8 * beta) % P
+    return doubled_x, (alpha * (4 * beta - doubled_x) - 8 * gamma * gamma) % P, 2 * y * z % P
+
+
+def _add(one: Point, two: Affine) -> Point:
+    """Return the sum (madd-2004-hmv), with the three cases in which that formula fails told apart.
+
+    An attacker chooses the scalars, so equal, opposite and infinite points do occur (Wycheproof).
+    """
+    x1, y1, z1 = one
+    x2, y2 = two
+    if z1 == 0:
+        return x2, y2, 1
+    square = z1 * z1 % P
+    run = (x2 * square - x1) % P
+    rise = (y2 * (square * z1 % P) - y1) % P
+    if run == 0:
+        return _double(one) if rise == 0 else _INFINITY
+    square = run * run % P
+    cube = square * run % P
+    shared = x1 * square % P
+    x3 = (rise * rise - cube - 2 * shared) % P
+    return x3, (rise * (shared - x3) - y1 * cube) % P, z1 * run % P
+
+
+_OF_G = _odd_multiples(GX, GY)

@@ -1,0 +1,89 @@
+"""The base of every warm value: small, immutable, compared by content.
+
+A launch loads these classes on every start, so they are not dataclasses (those import `inspect`,
+which costs more than the signature check). A subclass lists annotated fields and nothing else:
+
+    class Exclusion(Value):
+        pattern: str
+        rule: str = ""
+
+Fields become slots, construction is by keyword only, assignment is refused.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_options: object) -> object:
+        """Stand in for `typing.dataclass_transform`, which only type checkers read."""
+        return lambda cls: cls
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class ValueType(type):
+    """Turn the annotated fields of a class body into slots, and remember their defaults."""
+
+    if TYPE_CHECKING:
+        _fields: tuple[str, ...]
+        _defaults: dict[str, Any]
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> ValueType:
+        """Make the class with its annotated fields as slots."""
+        own = tuple(namespace.get("__annotations__", ()))
+        defaults = {field: namespace.pop(field) for field in own if field in namespace}
+        namespace["__slots__"] = own
+        made = super().__new__(cls, name, bases, namespace)
+        inherited: tuple[str, ...] = ()
+        for base in bases:
+            if isinstance(base, ValueType):
+                inherited += base._fields
+                defaults = {**base._defaults, **defaults}  # noqa: SLF001 - the same class
+        made._fields = inherited + own
+        made._defaults = defaults
+        return made
+
+
+class Value(metaclass=ValueType):
+    """An immutable record. Misuse (a missing, unknown or assigned field) is a programming error."""
+
+    def __init__(self, **given: object) -> None:
+        cls = type(self)
+        put = object.__setattr__
+        for field in cls._fields:
+            if field in given:
+                put(self, field, given.pop(field))
+            elif field in cls._defaults:
+                put(self, field, cls._defaults[field])
+            else:
+                raise TypeError(f"{cls.__name__} needs {field}")
+        if given:
+            raise TypeError(f"{cls.__name__} has no {', '.join(sorted(given))}")
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with the named fields changed."""
+        cls = type(self)
+        return cls(**{f: changes.pop(f, getattr(self, f)) for f in cls._fields}, **changes)
+
+    def _content(self) -> tuple[object, ...]:
+        return tuple(getattr(self, field) for field in type(self)._fields)
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self._content() == other._content()
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._content()))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{field}={getattr(self, field)!r}" for field in type(self)._fields)
+        return f"{type(self).__name__}({shown})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable ({name})")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable ({name})")

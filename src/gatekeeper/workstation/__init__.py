@@ -1,0 +1,1 @@
+"""The operating system as gatekeeper sees it: files, processes, directories."""
