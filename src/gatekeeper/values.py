@@ -87,3 +87,10 @@ class Value(metaclass=ValueType):
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable ({name})")
+
+
+class Absent(Value):
+    """Something that isn't there or can't be used. `reason` is for people; `code` where one applies."""
+
+    reason: str
+    code: str = ""

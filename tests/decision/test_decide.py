@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes.facts import HOUR, NOW, ROOT, UNREACHABLE, facts, token
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fakes.facts import HOUR, NOW, ROOT, UNREACHABLE, facts, token
 
 from gatekeeper.codes import CODES
 from gatekeeper.decision.decide import decide
@@ -18,7 +18,6 @@ from gatekeeper.decision.facts import (
     Loop,
     NotInstalled,
     NotRecognised,
-    NotTried,
     Pending,
     Refuse,
     Refused,
@@ -30,6 +29,7 @@ from gatekeeper.decision.facts import (
 from gatekeeper.decision.freshness import raised_high_water, renew_afterwards, renewal_needed
 from gatekeeper.documents.api import Problem
 from gatekeeper.documents.launch_token import Exclusion
+
 
 def test_fresh_token_launches_without_renewal() -> None:
     """A fresh token of a recognised tool needs nothing and is allowed."""
@@ -120,9 +120,7 @@ def test_problem_travels_with_the_refusal() -> None:
     """What the service said about a refusal reaches the notice."""
     problem = Problem(code="GK307", status=403, title="revoked", detail="Revoked.", rule="AI-01")
     decision = decide(facts(renewal=Refused(code="GK307", problem=problem)))
-    assert decision == Refuse(
-        tool="claude", code="GK307", detail="Revoked.", rule="AI-01", problem=problem
-    )
+    assert decision == Refuse(tool="claude", code="GK307", detail="Revoked.", rule="AI-01", problem=problem)
 
 
 @pytest.mark.parametrize("match", [None, DigestNeeded()])

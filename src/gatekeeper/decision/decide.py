@@ -100,8 +100,8 @@ def _by_scope(facts: Facts, token: LaunchToken) -> AnyDecision:
             return Undetermined(tool=facts.word, code="GK801")
         case Loop(path=path):
             return Undetermined(tool=facts.word, code="GK802", detail=path)
-        case Executable():
-            return _by_identity(facts, token, facts.executable)
+        case executable:
+            return _by_identity(facts, token, executable)
 
 
 def _by_identity(facts: Facts, token: LaunchToken, executable: Executable) -> AnyDecision:

@@ -86,21 +86,22 @@ def verify_proof(proof: str, *, method: str, url: str, access_token: str = "") -
     """
     try:
         key, claims = _open(proof)
-        result = Proof(
+        expected = {"htm": method, "htu": _without_query(url), "ath": _hash_or_none(access_token)}
+        for name, value in expected.items():
+            _check_same(claims, name, value)
+        return Proof(
             jkt=key.kid,
             jti=text_of(claims, "jti", max_chars=128),
             issued_at=integer_of(claims, "iat"),
             nonce=optional_text(claims, "nonce", max_chars=256),
         )
-        if claims.get("htm") != method:
-            raise Malformed("it is for another method")
-        if claims.get("htu") != _without_query(url):
-            raise Malformed("it is for another address")
-        if optional_text(claims, "ath") != (_hash_of_hostile(access_token) if access_token else ""):
-            raise Malformed("it is for another access token")
     except Malformed as error:
         raise DpopError(error.reason) from error
-    return result
+
+
+def _check_same(claims: dict[str, object], name: str, value: str | None) -> None:
+    if claims.get(name) != value:
+        raise Malformed(f"its {name} is for another call")
 
 
 def _open(proof: str) -> tuple[PublicKey, dict[str, object]]:
@@ -127,10 +128,10 @@ def _proof_key(jwk: dict[str, object]) -> PublicKey:
     return public_key_of({**jwk, "kid": thumbprint(x, y), "alg": ALG})
 
 
-def _hash_of_hostile(token: str) -> str:
+def _hash_or_none(token: str) -> str | None:
     if not token.isascii():
         raise Malformed("the access token is not ASCII")
-    return access_token_hash(token)
+    return access_token_hash(token) if token else None
 
 
 def _without_query(url: str) -> str:

@@ -30,8 +30,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    Verify = Callable[[PublicKey, bytes, bytes], bool]
-
 ALG = "ES256"
 
 # A token is read per launch and travels in headers. A status list of 2^17 entries and a catalogue
@@ -52,6 +50,10 @@ class PublicKey(Value):
     kid: str
     x: bytes
     y: bytes
+
+
+if TYPE_CHECKING:
+    Verify = Callable[[PublicKey, bytes, bytes], bool]
 
 
 class KeySet(Value):
@@ -136,13 +138,47 @@ def render_public_jwk(key: PublicKey) -> dict[str, object]:
     }
 
 
+class _Profile(Value):
+    """What a type of token must be: its keys, and the claims that must be there, by their shape."""
+
+    typ: str
+    purpose: type[KeySet]
+    texts: tuple[str, ...] = ()
+    integers: tuple[str, ...] = ("iat", "exp")
+    objects: tuple[str, ...] = ()
+
+
+_LAUNCH = _Profile(
+    typ="gk-approval+jwt",
+    purpose=ApprovalKeys,
+    texts=("sub", "jti", "client_id", "scope"),
+    integers=("iat", "nbf", "exp"),
+    objects=("cnf", "status", "gk"),
+)
+_GATEWAY = _Profile(
+    typ="at+jwt",
+    purpose=GatewayKeys,
+    texts=("sub", "jti", "client_id", "scope"),
+    integers=("iat", "nbf", "exp"),
+)
+_CATALOGUE = _Profile(
+    typ="gk-catalogue+jwt",
+    purpose=PolicyKeys,
+    texts=("sub", "jti"),
+    integers=("iat", "nbf", "exp", "version"),
+)
+_STATUS_LIST = _Profile(
+    typ="statuslist+jwt", purpose=StatusKeys, integers=("iat", "exp", "ttl"), objects=("status_list",)
+)
+
+
 def verify_launch_token(
     token: bytes,
     *,
     keys: ApprovalKeys,
     issuer: str,
-    now: int,
-    verify: Verify,  # noqa: ARG001
+    now: int,  # noqa: ARG001
+    verify: Verify,
 ) -> VerifiedApproval:
     """Verify a hostile launch token (`gk-approval+jwt`, audience `<issuer>/launch`).
 
@@ -152,18 +188,10 @@ def verify_launch_token(
 
     Raises:
         TrustError: GK501, it breaks the profile, its key is unknown or its signature doesn't hold;
-            GK502, it is signed for another type, issuer or audience.
+            GK502, it is of another type, or signed for another issuer or audience.
     """
-    kid, claims = _verified("gk-approval+jwt", token, keys, ApprovalKeys, verify)
-    _check_claims(claims, issuer=issuer, audience=f"{issuer}/launch", texts=("jti", "client_id", "scope"))
-    try:
-        text_of(object_of(claims, "cnf"), "jkt")
-        for name in ("status", "gk"):
-            object_of(claims, name)
-        if "authorization_details" not in claims:
-            raise Malformed("authorization_details is missing")
-    except Malformed as error:
-        raise _unsound(error) from error
+    exact = (("iss", issuer), ("aud", f"{issuer}/launch"))
+    kid, claims = _verified(_LAUNCH, token, keys=keys, exact=exact, verify=verify)
     return VerifiedApproval(kid=kid, claims=claims)
 
 
@@ -173,15 +201,15 @@ def verify_gateway_token(
     keys: GatewayKeys,
     issuer: str,
     audience: str,
-    now: int,
-    verify: Verify,  # noqa: ARG001
+    now: int,  # noqa: ARG001
+    verify: Verify,
 ) -> VerifiedGateway:
     """Verify a hostile gateway token (`at+jwt`, RFC 9068 §4) for the gateway whose URL is `audience`.
 
     Times and errors as `verify_launch_token`: the caller judges `exp`.
     """
-    kid, claims = _verified("at+jwt", token, keys, GatewayKeys, verify)
-    _check_claims(claims, issuer=issuer, audience=audience, texts=("jti", "client_id", "scope"))
+    exact = (("iss", issuer), ("aud", audience))
+    kid, claims = _verified(_GATEWAY, token, keys=keys, exact=exact, verify=verify)
     return VerifiedGateway(kid=kid, claims=claims)
 
 
@@ -190,19 +218,15 @@ def verify_catalogue(
     *,
     keys: PolicyKeys,
     issuer: str,
-    now: int,
-    verify: Verify,  # noqa: ARG001
+    now: int,  # noqa: ARG001
+    verify: Verify,
 ) -> VerifiedPolicy:
     """Verify a hostile catalogue (`gk-catalogue+jwt`, audience `<issuer>/catalogue`).
 
     Times and errors as `verify_launch_token`; that its version never falls is the caller's to check.
     """
-    kid, claims = _verified("gk-catalogue+jwt", token, keys, PolicyKeys, verify)
-    _check_claims(claims, issuer=issuer, audience=f"{issuer}/catalogue", texts=("jti",))
-    try:
-        integer_of(claims, "version")
-    except Malformed as error:
-        raise _unsound(error) from error
+    exact = (("iss", issuer), ("aud", f"{issuer}/catalogue"))
+    kid, claims = _verified(_CATALOGUE, token, keys=keys, exact=exact, verify=verify)
     return VerifiedPolicy(kid=kid, claims=claims)
 
 
@@ -211,22 +235,16 @@ def verify_status_list(
     *,
     keys: StatusKeys,
     uri: str,
-    now: int,
-    verify: Verify,  # noqa: ARG001
+    now: int,  # noqa: ARG001
+    verify: Verify,
 ) -> VerifiedStatus:
     """Verify a hostile status list (`statuslist+jwt`), which must be the one at `uri` and has no audience.
 
     Times and errors as `verify_launch_token`; another list under this address is GK502.
     """
-    kid, claims = _verified("statuslist+jwt", token, keys, StatusKeys, verify)
-    if claims.get("sub") != uri or "aud" in claims:
-        raise TrustError("GK502", "The status list is another one, or meant for someone else.")
-    try:
-        integer_of(claims, "ttl")
-        object_of(claims, "status_list")
-        _check_times(claims)
-    except Malformed as error:
-        raise _unsound(error) from error
+    kid, claims = _verified(_STATUS_LIST, token, keys=keys, exact=(("sub", uri),), verify=verify)
+    if "aud" in claims:
+        raise TrustError("GK502", "The status list is meant for one audience.")
     return VerifiedStatus(kid=kid, claims=claims)
 
 
@@ -273,48 +291,44 @@ def _segments(token: bytes) -> list[str]:
 
 
 def _verified(
-    typ: str, token: bytes, keys: KeySet, purpose: type[KeySet], verify: Verify
+    profile: _Profile, token: bytes, *, keys: KeySet, exact: tuple[tuple[str, str], ...], verify: Verify
 ) -> tuple[str, dict[str, object]]:
-    """Return kid and claims of a token whose form, type and signature hold; nothing is parsed before its size."""
-    if type(keys) is not purpose:
-        raise RuntimeError(f"{type(keys).__name__} verify nothing of type {typ}")
+    """Return kid and claims of a token that meets its profile and has each `exact` claim as one text."""
+    if type(keys) is not profile.purpose:
+        raise RuntimeError(f"{type(keys).__name__} verify nothing of type {profile.typ}")
     try:
-        if len(token) > MAX_BYTES[typ]:
-            raise Malformed(f"longer than {MAX_BYTES[typ]} bytes")
-        header, payload, signature = _segments(token)
-        kid = parse_protected_header(header, typ=typ)
-        key = next((key for key in keys.keys if key.kid == kid), None)
-        if key is None:
-            raise Malformed("no key of this purpose has its kid")
-        if not verify(key, f"{header}.{payload}".encode("ascii"), b64url_decode(signature)):
-            raise Malformed("the signature does not hold")
-        return kid, parse_object(b64url_decode(payload), max_bytes=MAX_BYTES[typ])
+        kid, claims = _signed(profile.typ, token, keys, verify)
+        for name, value in exact:
+            # One exact text: a list would let a token for one reader be a token for several.
+            if claims.get(name) != value:
+                raise TrustError("GK502", f"A signed document is for another {name} than {value}.")
+        _check_claims(profile, claims)
     except Malformed as error:
-        raise _unsound(error) from error
+        raise TrustError("GK501", f"A signed document can't be accepted: {error.reason}.") from error
+    return kid, claims
 
 
-def _check_claims(
-    claims: Mapping[str, object], *, issuer: str, audience: str, texts: tuple[str, ...]
-) -> None:
-    if claims.get("iss") != issuer:
-        raise TrustError("GK502", "The document names another issuer.")
-    # One exact string: a list would let a token for one reader be a token for several.
-    if claims.get("aud") != audience:
-        raise TrustError("GK502", "The document is meant for another audience.")
-    try:
-        for name in ("sub", *texts):
-            text_of(claims, name)
-        integer_of(claims, "nbf")
-        _check_times(claims)
-    except Malformed as error:
-        raise _unsound(error) from error
+def _signed(typ: str, token: bytes, keys: KeySet, verify: Verify) -> tuple[str, dict[str, object]]:
+    """Check form, type and signature. Nothing is parsed before its size, nor claims before their signature."""
+    if len(token) > MAX_BYTES[typ]:
+        raise Malformed(f"longer than {MAX_BYTES[typ]} bytes")
+    header, payload, signature = _segments(token)
+    kid = parse_protected_header(header, typ=typ)
+    key = next((key for key in keys.keys if key.kid == kid), None)
+    if key is None:
+        raise Malformed("no key of this purpose has its kid")
+    if not verify(key, f"{header}.{payload}".encode("ascii"), b64url_decode(signature)):
+        raise Malformed("the signature does not hold")
+    return kid, parse_object(b64url_decode(payload), max_bytes=MAX_BYTES[typ])
 
 
-def _check_times(claims: Mapping[str, object]) -> None:
-    ends = integer_of(claims, "exp")
-    if integer_of(claims, "iat") > ends or (optional_integer(claims, "nbf") or 0) > ends:
+def _check_claims(profile: _Profile, claims: Mapping[str, object]) -> None:
+    for name in profile.texts:
+        text_of(claims, name)
+    for name in profile.integers:
+        integer_of(claims, name)
+    for name in profile.objects:
+        object_of(claims, name)
+    starts, ends = optional_integer(claims, "nbf") or 0, integer_of(claims, "exp")
+    if starts > ends or integer_of(claims, "iat") > ends:
         raise Malformed("its times contradict each other")
-
-
-def _unsound(error: Malformed) -> TrustError:
-    return TrustError("GK501", f"A signed document can't be accepted: {error.reason}.")

@@ -11,7 +11,7 @@ Sums are Jacobian, (X, Y, Z) for the affine (X/Z², Y/Z³), and Z = 0 is the poi
 from __future__ import annotations
 
 try:  # the C module behind hashlib: Python 3.12 and later, then 3.11; hashlib itself would load OpenSSL
-    from _sha2 import sha256 as _sha256
+    from _sha2 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
     try:
         from _sha256 import sha256 as _sha256  # type: ignore[import-not-found, no-redef, unused-ignore]

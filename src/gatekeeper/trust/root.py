@@ -197,18 +197,23 @@ def _signers(envelope: _Envelope, keys: tuple[PublicKey, ...], *, verify: Verify
 
 def _parse(document: bytes) -> _Envelope:
     try:
-        members = parse_object(document, max_bytes=MAX_ROOT_BYTES)
-        if set(members) != {"payload", "signatures"}:
-            raise Malformed("it has not exactly payload and signatures")
-        payload = text_of(members, "payload", max_chars=MAX_ROOT_BYTES)
-        signatures = tuple(_parse_signature(item, payload) for item in objects_of(members, "signatures"))
-        if not 1 <= len(signatures) <= MAX_SIGNATURES:
-            raise Malformed("it has no signature, or too many")
-        if len({kid for kid, _, _ in signatures}) != len(signatures):
-            raise Malformed("a signer stands twice")
-        root = parse_root_payload(parse_object(b64url_decode(payload), max_bytes=MAX_ROOT_BYTES))
+        return _parse_envelope(document)
     except Malformed as error:
         raise TrustError("GK501", f"A root document can't be accepted: {error.reason}.") from error
+
+
+def _parse_envelope(document: bytes) -> _Envelope:
+    members = parse_object(document, max_bytes=MAX_ROOT_BYTES)
+    if set(members) != {"payload", "signatures"}:
+        raise Malformed("it has not exactly payload and signatures")
+    payload = text_of(members, "payload", max_chars=MAX_ROOT_BYTES)
+    items = objects_of(members, "signatures")
+    if not 1 <= len(items) <= MAX_SIGNATURES:
+        raise Malformed("it has no signature, or too many")
+    signatures = tuple(_parse_signature(item, payload) for item in items)
+    if len({kid for kid, _, _ in signatures}) != len(signatures):
+        raise Malformed("a signer stands twice")
+    root = parse_root_payload(parse_object(b64url_decode(payload), max_bytes=MAX_ROOT_BYTES))
     return _Envelope(root=root, signatures=signatures)
 
 
@@ -293,6 +298,7 @@ def render_log_jwk(key: LogPublicKey) -> dict[str, object]:
 
 
 def parse_log_jwk(item: Mapping[str, object]) -> LogPublicKey:
+    """Read a hostile public JWK as `render_log_jwk` renders it, and nothing else. Raises `Malformed`."""
     if set(item) != _LOG_MEMBERS or (item["kty"], item["crv"], item["alg"]) != ("OKP", "Ed25519", "Ed25519"):
         raise Malformed("a log key is not for Ed25519")
     x = b64url_decode(text_of(item, "x"))

@@ -42,9 +42,9 @@ class SigningKey:
     __slots__ = ("_private", "public")
 
     def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
-        numbers = private.public_key().public_numbers()
-        if not isinstance(numbers.curve, ec.SECP256R1):
+        if private.curve.name != "secp256r1":
             raise RuntimeError("a signing key is on another curve than P-256")
+        numbers = private.public_key().public_numbers()
         x, y = numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big")
         self._private = private
         self.public = PublicKey(kid=thumbprint(x, y), x=x, y=y)
