@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_TOKEN_BYTES = 16 * 1024
 MAX_DEPTH = 16
-MAX_DIGITS = 16
+MAX_DIGITS = 20  # what a 64-bit number needs: inodes and nanoseconds stand in the state
 
 _WHITE = " \t\n\r"
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -118,8 +118,10 @@ def _array(text: str, at: int, depth: int) -> tuple[list[object], int]:
 
 def _string(text: str, at: int) -> tuple[str, int]:
     parts: list[str] = []
+    end = -1
     while True:
-        end = text.find('"', at)
+        if end < at:  # looked for once, not once an escape: that would be quadratic
+            end = text.find('"', at)
         if end < 0:
             raise Malformed("a string does not end")
         slash = text.find("\\", at, end)
@@ -174,42 +176,57 @@ def _integer(text: str, at: int) -> tuple[int, int]:
 def render_json(value: object) -> bytes:
     """Render a value of JSON types compactly, in the order given. `parse_json` reads it back unchanged.
 
-    Raises `TypeError` for any other type (a float among them): misuse.
+    Misuse raises: `TypeError` for any other type (a float, a member name that is no text), `ValueError` for
+    what `parse_json` would refuse (an integer of too many digits, a lone surrogate, too deep a nesting).
     """
     out: list[str] = []
-    _render(value, out.append)
+    _render(value, out.append, 0)
     return "".join(out).encode("utf-8")
 
 
-def _render(value: object, put: Callable[[str], None]) -> None:
+def _render(value: object, put: Callable[[str], None], depth: int) -> None:
     if value is None or value is True or value is False:
         put("null" if value is None else "true" if value else "false")
     elif isinstance(value, str):
         put(_quoted(value))
     elif isinstance(value, int):
-        put(str(value))
+        put(_digits(value))
     elif isinstance(value, dict):
-        _render_members(value, put)
+        _render_members(value, put, _deeper(depth))
     elif isinstance(value, (list, tuple)):
-        _render_items(value, put)
+        _render_items(value, put, _deeper(depth))
     else:
         raise TypeError(f"{type(value).__name__} is no JSON type")
 
 
-def _render_members(members: Mapping[str, object], put: Callable[[str], None]) -> None:
+def _deeper(depth: int) -> int:
+    if depth >= MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
+    return depth + 1
+
+
+def _digits(number: int) -> str:
+    if abs(number) >= 10**MAX_DIGITS:
+        raise ValueError(f"an integer of more than {MAX_DIGITS} digits")
+    return str(int(number))
+
+
+def _render_members(members: Mapping[str, object], put: Callable[[str], None], depth: int) -> None:
     mark = "{"
     for name, member in members.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{type(name).__name__} is no member name")
         put(mark + _quoted(name) + ":")
-        _render(member, put)
+        _render(member, put, depth)
         mark = ","
     put("{}" if mark == "{" else "}")
 
 
-def _render_items(items: Sequence[object], put: Callable[[str], None]) -> None:
+def _render_items(items: Sequence[object], put: Callable[[str], None], depth: int) -> None:
     mark = "["
     for item in items:
         put(mark)
-        _render(item, put)
+        _render(item, put, depth)
         mark = ","
     put("[]" if mark == "[" else "]")
 

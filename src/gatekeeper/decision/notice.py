@@ -8,13 +8,13 @@ them harmless.
 
 from __future__ import annotations
 
-from gatekeeper.codes import ALLOWED, CODES, INVALID, NOT_INSTALLED, REFUSED, SIGN_IN, UNDETERMINED
+from gatekeeper.codes import CODES, INVALID, NOT_INSTALLED, REFUSED, SIGN_IN, UNDETERMINED
 from gatekeeper.codes import PENDING as KIND_PENDING
 from gatekeeper.decision.facts import Absent, Allow, Executable, NotInstalled, Pending, Refuse, Undetermined
 from gatekeeper.documents.api import Problem
 from gatekeeper.documents.catalogue import OPEN
-from gatekeeper.documents.verdict import ALLOW, PENDING, REFUSE, UNDETERMINED as VERDICT_UNDETERMINED
-from gatekeeper.documents.verdict import Verdict, rfc3339
+from gatekeeper.documents.verdict import ALLOW, PENDING, REFUSE, Verdict, rfc3339
+from gatekeeper.documents.verdict import UNDETERMINED as VERDICT_UNDETERMINED
 from gatekeeper.values import Value
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ _CLAUSES = {
     "GK504": "the list of signing keys is too old",
     "GK505": "the root document lacks enough pinned signers",
     "GK506": "the service's audit log contradicts itself",
-    "GK601": "the service can't be reached, and no stored approval is recent enough",
+    "GK601": "the service can't be reached",
     "GK602": "the service's answer can't be read",
     "GK603": "the service asks to wait",
     "GK604": "the service doesn't take this call",
@@ -89,6 +89,7 @@ _CLAUSES = {
     "GK901": "gatekeeper met a bug of its own",
     "GK902": "interrupted",
 }
+_DECIDED = {Pending: PENDING, Refuse: REFUSE, Undetermined: VERDICT_UNDETERMINED}
 _NO_DENIAL_KINDS = (SIGN_IN, UNDETERMINED, INVALID)
 
 
@@ -203,17 +204,16 @@ def verdict_of(decision: AnyDecision, facts: Facts, *, running: bool) -> Verdict
                 path=path,
                 expires_at=decision.token.expires_at,
             )
-        case Pending():
-            said = PENDING
-        case Refuse():
-            said = REFUSE
-        case Undetermined():
-            said = VERDICT_UNDETERMINED
+        case Pending() | Refuse() | Undetermined():
+            return _verdict_against(decision, version, path, running=running)
+
+
+def _verdict_against(decision: NotAllowed, version: str, path: str, *, running: bool) -> Verdict:
     row = CODES[decision.code]
     problem = decision.problem or Problem(code=decision.code, status=0, title=row.title)
     return Verdict(
         code=decision.code,
-        decision=said,
+        decision=_DECIDED[type(decision)],
         tool=decision.tool,
         exit=row.run_exit if running else row.check_exit,
         version=version,
@@ -395,7 +395,9 @@ def _instead(decision: NotAllowed, scene: Scene) -> str:
         return ""
     ready = [id_ for id_ in scene.available if id_ != decision.tool]
     if scene.catalogue is not None:
-        ready += [t.id for t in scene.catalogue.tools if t.access == OPEN and t.id not in (*ready, decision.tool)]
+        ready += [
+            t.id for t in scene.catalogue.tools if t.access == OPEN and t.id not in (*ready, decision.tool)
+        ]
     offered = decision.problem.alternatives if decision.problem is not None else ()
     others = [id_ for id_ in offered if id_ not in (*ready, decision.tool)]
     return _joined(
@@ -430,8 +432,3 @@ def _sentence(text: str) -> str:
 
 def _joined(separator: str, *parts: str) -> str:
     return separator.join(part for part in parts if part)
-
-
-def is_good(kind: str) -> bool:
-    """Say whether a kind of outcome is a success."""
-    return kind == ALLOWED

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from gatekeeper.trust.jws import PublicKey
+from gatekeeper.trust.p256 import P
 
 
 def verify_es256(key: PublicKey, message: bytes, signature: bytes) -> bool:
@@ -18,17 +19,24 @@ def verify_es256(key: PublicKey, message: bytes, signature: bytes) -> bool:
 
     Everything may be hostile; nothing raises. Answers as `p256.verify_es256` does, for every input.
     """
-    # Lengths are checked here because the library takes numbers, which would hide padding.
-    if len(signature) != 64 or len(key.x) != 32 or len(key.y) != 32:
+    # The length is checked here because the library takes numbers, which would hide padding.
+    public = _load(key) if len(signature) == 64 else None
+    if public is None:
         return False
-    encoded = encode_dss_signature(
-        int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    )
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     try:
-        public = ec.EllipticCurvePublicNumbers(
-            int.from_bytes(key.x, "big"), int.from_bytes(key.y, "big"), ec.SECP256R1()
-        ).public_key()
-        public.verify(encoded, message, ec.ECDSA(SHA256()))
-    except (InvalidSignature, ValueError):
+        public.verify(encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
+    except InvalidSignature:
         return False
     return True
+
+
+def _load(key: PublicKey) -> ec.EllipticCurvePublicKey | None:
+    """Return the key, or None for what is no point: the library takes x + p for x, which `p256` doesn't."""
+    x, y = int.from_bytes(key.x, "big"), int.from_bytes(key.y, "big")
+    if len(key.x) != 32 or len(key.y) != 32 or x >= P or y >= P:
+        return None
+    try:
+        return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    except ValueError:
+        return None

@@ -1,0 +1,247 @@
+"""The command `gatekeeper`: which commands there are, in which group of the help, and what happens to their errors.
+
+Commands are imported when they are used: `gatekeeper --help` imports none of them. Each is a module with a
+function (or a Typer app) and its `EXAMPLES`. `main` returns an exit status and never raises; `__main__` exits.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup, TyperOption
+
+from gatekeeper.cli.formats.text import CROSS, print_notice, say, silence
+from gatekeeper.cli.here import open_here
+from gatekeeper.codes import CODES
+from gatekeeper.decision.notice import error_notice, under_agent
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gatekeeper.cli.here import Here, Opener
+
+
+class Entry(Value):
+    """One command as the help lists it: where it is, and one line of words."""
+
+    module: str
+    attribute: str
+    words: str
+
+
+GROUPS: tuple[tuple[str, dict[str, Entry]], ...] = (
+    (
+        "Every day",
+        {
+            "run": Entry(module="run_help", attribute="run", words="Start an AI coding assistant, if it is approved."),
+            "check": Entry(module="check", attribute="check", words="Make the same decision, and start nothing."),
+            "status": Entry(module="status", attribute="status", words="Who you are here, and what is approved until when."),
+            "tools": Entry(module="tools", attribute="tools", words="The organisation's catalogue of tools."),
+        },
+    ),
+    (
+        "Approvals",
+        {
+            "request": Entry(module="request", attribute="request", words="Ask for the approval of a tool."),
+            "requests": Entry(module="requests", attribute="requests", words="Your access requests and their answers."),
+        },
+    ),
+    (
+        "This workstation",
+        {
+            "login": Entry(module="login", attribute="login", words="Sign in and enrol this device."),
+            "logout": Entry(module="logout", attribute="logout", words="Sign out and forget what is kept here."),
+            "sync": Entry(module="sync", attribute="sync", words="Renew every approval, for instance before a flight."),
+            "config": Entry(module="config", attribute="app", words="What is configured, and by which file."),
+            "explain": Entry(module="explain", attribute="explain", words="What a code such as GK301 means."),
+            "completion": Entry(module="completion", attribute="completion", words="A completion script for your shell."),
+            "demo": Entry(module="demo", attribute="demo", words="The whole story on this machine, in a minute."),
+            "version": Entry(module="version", attribute="version", words="Which version this is."),
+        },
+    ),
+    (
+        "Service",
+        {"service": Entry(module="service", attribute="app", words="Run the approval service, and decide as its operator.")},
+    ),
+)
+COMMANDS: dict[str, Entry] = {name: entry for _, group in GROUPS for name, entry in group.items()}
+
+
+class Opening:
+    """What the options before the command said. It is the context's `obj`, and opens the workstation once."""
+
+    def __init__(self, opener: Opener) -> None:
+        self.profile = ""
+        self._opener = opener
+        self._here: Here | None = None
+
+    def here(self) -> Here:
+        """Open the workstation with the profile that was asked for."""
+        if self._here is None:
+            self._here = self._opener(self.profile)
+        return self._here
+
+
+class LazyGroup(TyperGroup):
+    """The commands by name; a module is imported when its command is."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name the commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and build one command, or None where there is no such one."""
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else build_command(cmd_name, entry)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the help's groups, from the table alone."""
+        for title, group in GROUPS:
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(12), entry.words) for name, entry in group.items()])
+
+
+def build_command(name: str, entry: Entry) -> Any:
+    """Import a command's module and make the command that Typer runs."""
+    module = import_module(f"gatekeeper.cli.{entry.module}")
+    found = getattr(module, entry.attribute)
+    if isinstance(found, typer.Typer):
+        made = typer.main.get_command(found)
+    else:
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(name, help=_help_of(found, getattr(module, "EXAMPLES", ())))(found)
+        made = typer.main.get_command(single)
+    made.name = name
+    _take_profile(made)
+    return made
+
+
+def _help_of(function: Any, examples: Sequence[str]) -> str:
+    words = " ".join((function.__doc__ or "").split())
+    shown = "\n".join(f"  {example}" for example in examples)
+    return f"{words}\n\n\b\nExamples:\n{shown}" if shown else words
+
+
+def _take_profile(command: Any) -> None:
+    """Let `--profile` stand after a command's name as well as before it."""
+    if not any("--profile" in getattr(option, "opts", ()) for option in command.params):
+        command.params.append(
+            TyperOption(
+                param_decls=["--profile"],
+                metavar="NAME",
+                help="The profile to go by.",
+                expose_value=False,
+                callback=_keep_profile,
+            )
+        )
+    for sub in getattr(command, "commands", {}).values():
+        _take_profile(sub)
+
+
+def _keep_profile(ctx: Any, _parameter: Any, value: str | None) -> str | None:
+    opening = ctx.find_root().obj
+    if value and isinstance(opening, Opening):
+        opening.profile = value
+    return value
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if value:
+        from gatekeeper import __version__
+
+        say(f"gatekeeper {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    ctx: typer.Context,
+    profile: str = typer.Option("", "--profile", metavar="NAME", help="The profile to go by.", show_default=False),
+    version: bool = typer.Option(  # noqa: ARG001, FBT001
+        False, "--version", is_eager=True, callback=_show_version, help="Print the version."
+    ),
+) -> None:
+    """Start AI coding assistants only with your organisation's approval."""
+    if profile:
+        ctx.obj.profile = profile
+
+
+def make_root() -> Any:
+    """Build the root command, without importing any of the others."""
+    root = typer.Typer(
+        cls=LazyGroup,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    root.callback()(_root)
+    return typer.main.get_command(root)
+
+
+def main(arguments: Sequence[str], *, opener: Opener = open_here) -> int:
+    """Run one command and return its exit status. Nothing escapes: not an error, not Ctrl-C, not a reader that has gone."""
+    try:
+        return _dispatch(list(arguments) or ["--help"], opener)
+    except KeyboardInterrupt:
+        return _report(GatekeeperError("GK902", "Nothing more was done."), arguments)
+    except GatekeeperError as error:
+        return _report(error, arguments)
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last resort: a person gets words, never a traceback
+        return _report(_as_bug(error), arguments)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):
+                silence(stream)
+
+
+def _dispatch(arguments: list[str], opener: Opener) -> int:
+    try:
+        with make_root().make_context("gatekeeper", arguments, obj=Opening(opener)) as ctx:
+            status = ctx.command.invoke(ctx)
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except (typer.Abort, EOFError):
+        raise KeyboardInterrupt from None
+    except typer.TyperException as error:
+        raise _as_usage(error) from error
+    return status if isinstance(status, int) else 0
+
+
+def _as_usage(error: Any) -> GatekeeperError:
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx is not None else "gatekeeper"
+    return GatekeeperError("GK100", error.format_message(), remedy=f"{path} --help")
+
+
+def _as_bug(error: Exception) -> GatekeeperError:
+    from traceback import extract_tb
+
+    frames = extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "nowhere"
+    return GatekeeperError("GK901", f"{type(error).__name__} at {where}: {error}")
+
+
+def _report(error: GatekeeperError, arguments: Sequence[str]) -> int:
+    from os import environ
+
+    row = CODES.get(error.code, CODES["GK901"])
+    try:
+        if "--json" in arguments:
+            from gatekeeper.cli.formats.json import error_members, print_json
+
+            print_json(error_members(error))
+        print_notice(error_notice(error, agent=under_agent(environ)))
+    except GatekeeperError:
+        return row.check_exit  # the stream is the trouble; the status still tells
+    return row.check_exit
+
+
+__all__ = ["COMMANDS", "CROSS", "GROUPS", "main", "make_root"]

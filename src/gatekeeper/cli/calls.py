@@ -1,0 +1,129 @@
+"""What commands ask of the service, as one port: `ServiceCalls` goes to `gatekeeper.client`, tests bring their own.
+
+The client's modules (and with them httpx and keyring) are imported by the first call, so that a command
+that needs none of them stays light. Every method raises `ServiceRefused`, `ServiceUnreachable` or `TrustError`,
+unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    from gatekeeper.client.session import Session
+    from gatekeeper.client.signin import SignedIn
+    from gatekeeper.config.settings import Settings
+    from gatekeeper.decision.facts import Renewal
+    from gatekeeper.documents.api import GrantView, NewRequest, RequestView
+    from gatekeeper.workstation.world import World
+
+    class Calls(Protocol):
+        """The service, from a command's point of view."""
+
+        def renew(self, word: str, *, interactive: bool) -> Renewal:
+            """Get a new launch token for a tool. What comes of it is a value; nothing is raised for it."""
+
+        def sync(self, *, lease_for: int | None) -> Sequence[tuple[str, Renewal]]:
+            """Renew everything that is held or granted; the outcome of each tool."""
+
+        def grants(self) -> Sequence[GrantView]:
+            """Return the own grants, of every state."""
+
+        def requests(self) -> Sequence[RequestView]:
+            """Return the own access requests, of every state."""
+
+        def request(self, request_id: str) -> RequestView:
+            """Return one access request."""
+
+        def create_request(self, new: NewRequest, *, key: str) -> tuple[RequestView, bool]:
+            """Ask. False where the same request stood already. `key` makes a repeated call harmless."""
+
+        def cancel_request(self, request_id: str) -> RequestView:
+            """Withdraw a request."""
+
+        def wait_for(self, request_id: str, *, timeout: float) -> RequestView:
+            """Wait until a request is answered or `timeout` seconds are over, and return it as it then is."""
+
+        def sign_in(self, *, code: str, device_name: str) -> SignedIn:
+            """Redeem a one-time code: enrol this device and keep its credential."""
+
+        def sign_out(self) -> None:
+            """Give the credential back and forget what is kept here. Works without the service, too."""
+
+
+class ServiceCalls:
+    """The real service, through `gatekeeper.client`."""
+
+    def __init__(self, world: World, settings: Settings) -> None:
+        self._world = world
+        self._settings = settings
+        self._opened: Session | None = None
+
+    def renew(self, word: str, *, interactive: bool) -> Renewal:
+        """Renew one tool's token."""
+        from gatekeeper.client.renew import renew
+
+        return renew(self._world, self._settings, word, interactive=interactive)
+
+    def sync(self, *, lease_for: int | None) -> Sequence[tuple[str, Renewal]]:
+        """Renew every tool's token."""
+        from gatekeeper.client.renew import sync
+
+        return sync(self._world, self._settings, lease_for=lease_for)
+
+    def grants(self) -> Sequence[GrantView]:
+        """GET /v1/grants."""
+        from gatekeeper.client.requests import list_grants
+
+        return list_grants(self._session())
+
+    def requests(self) -> Sequence[RequestView]:
+        """GET /v1/requests."""
+        from gatekeeper.client.requests import list_requests
+
+        return list_requests(self._session())
+
+    def request(self, request_id: str) -> RequestView:
+        """GET /v1/requests/{id}."""
+        from gatekeeper.client.requests import get_request
+
+        return get_request(self._session(), request_id)
+
+    def create_request(self, new: NewRequest, *, key: str) -> tuple[RequestView, bool]:
+        """POST /v1/requests."""
+        from gatekeeper.client.requests import create_request
+
+        return create_request(self._session(), new, key)
+
+    def cancel_request(self, request_id: str) -> RequestView:
+        """POST /v1/requests/{id}/cancel."""
+        from gatekeeper.client.requests import cancel_request
+
+        return cancel_request(self._session(), request_id)
+
+    def wait_for(self, request_id: str, *, timeout: float) -> RequestView:
+        """GET /v1/requests/{id}?wait=…, again and again."""
+        from gatekeeper.client.requests import wait_for
+
+        return wait_for(self._session(), request_id, timeout)
+
+    def sign_in(self, *, code: str, device_name: str) -> SignedIn:
+        """Redeem a one-time code."""
+        from gatekeeper.client.signin import sign_in_with_code
+
+        return sign_in_with_code(self._world, self._settings, code=code, device_name=device_name)
+
+    def sign_out(self) -> None:
+        """Forget the credential."""
+        from gatekeeper.client.signin import sign_out
+
+        sign_out(self._world, self._settings)
+
+    def _session(self) -> Session:
+        if self._opened is None:
+            from gatekeeper.client.session import open_session
+
+            self._opened = open_session(self._world, self._settings)
+        return self._opened

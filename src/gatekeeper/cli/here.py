@@ -1,0 +1,134 @@
+"""Where a command runs: settings, state and service of one profile, opened as late as each is needed.
+
+`open_here` is the only place that makes real ones; tests hand `cli.app.main` another opener.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from gatekeeper.cli.calls import ServiceCalls
+from gatekeeper.cli.formats.text import is_terminal
+from gatekeeper.cli.held import Held, load_held
+from gatekeeper.config.settings import NeedsLoad, Settings, read_settings
+from gatekeeper.decision.facts import FOREIGN, NONE
+from gatekeeper.decision.notice import under_agent
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.workstation.paths import profile_directory
+from gatekeeper.workstation.posix import PosixWorld
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import typer
+
+    from gatekeeper.cli.calls import Calls
+    from gatekeeper.trust.jws import Verify
+    from gatekeeper.workstation.world import World
+
+    Opener = Callable[[str], "Here"]
+
+
+class Here:
+    """One command's surroundings. `profile` is the option's, "" without it."""
+
+    def __init__(self, world: World, *, profile: str, calls: Calls | None = None) -> None:
+        self.world = world
+        self.asked_profile = profile
+        self._settings: Settings | None = None
+        self._calls = calls
+        self._held: Held | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the profile. GatekeeperError GK101, GK102, GK106."""
+        if self._settings is None:
+            read = read_settings(self.world, profile=self.asked_profile)
+            if isinstance(read, NeedsLoad):
+                from gatekeeper.config.load import load_settings
+
+                read = load_settings(self.world, profile=self.asked_profile)
+            self._settings = read
+        return self._settings
+
+    @property
+    def directory(self) -> str:
+        """The profile's folder of the state."""
+        return profile_directory(self.settings.state_directory, self.settings.profile)
+
+    @property
+    def calls(self) -> Calls:
+        """The service, configured and pinned. GatekeeperError GK101, GK104."""
+        self.require_service()
+        if self._calls is None:
+            self._calls = ServiceCalls(self.world, self.settings)
+        return self._calls
+
+    @property
+    def verify(self) -> Verify:
+        """What checks signatures, as the configuration says."""
+        if self.settings.verifier == "library":
+            from gatekeeper.trust.library import verify_es256 as by_library
+
+            return by_library
+        from gatekeeper.trust.p256 import verify_es256
+
+        return verify_es256
+
+    @property
+    def held(self) -> Held:
+        """What the state holds, verified; read once, until `forget_held`."""
+        if self._held is None:
+            self._held = load_held(
+                self.world, self.directory, settings=self.settings, verify=self.verify
+            )
+        return self._held
+
+    def forget_held(self) -> None:
+        """Read the state again the next time: a call has changed it."""
+        self._held = None
+
+    @property
+    def now(self) -> int:
+        """The wall clock."""
+        return self.world.now()
+
+    @property
+    def agent(self) -> bool:
+        """Whether an AI agent seems to run this command."""
+        return under_agent(self.world.environment())
+
+    def may_ask(self) -> bool:
+        """Say whether a question may be put: a person on a terminal, who didn't say --no-input."""
+        return (
+            is_terminal(sys.stdin) and is_terminal(sys.stderr) and not self.settings.no_input and not self.agent
+        )
+
+    def require_service(self) -> None:
+        """Raise GatekeeperError GK101 without a service, GK104 without a pinned root key."""
+        if not self.settings.service:
+            raise GatekeeperError(
+                "GK101",
+                "No service is configured.",
+                remedy="put the two lines of `gatekeeper service init` into the file that `gatekeeper config path` names",
+            )
+        if not self.settings.trust_roots:
+            raise GatekeeperError("GK104", "The configuration names a service and no trust_roots.")
+
+    def require_sign_in(self) -> Held:
+        """Return what is held here. GatekeeperError GK201 where nobody is signed in, GK204 for a copied state."""
+        self.require_service()
+        held = self.held
+        if held.state == NONE:
+            raise GatekeeperError("GK201", "Nobody is signed in on this workstation.")
+        if held.state == FOREIGN:
+            raise GatekeeperError(
+                "GK204", f"The state in {self.directory} was made elsewhere or for another service."
+            )
+        return held
+
+
+def open_here(profile: str) -> Here:
+    """Open the real workstation."""
+    return Here(PosixWorld(), profile=profile)

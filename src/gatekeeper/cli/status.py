@@ -1,0 +1,187 @@
+"""`gatekeeper status`: who, which device, which service, and every tool: approved until when, known from where.
+
+Without the service it shows what this workstation holds, verified, and says so. Exits 0 when signed in, 4 when not.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from gatekeeper.cli.approvals import NOT_APPROVED, SERVICE, Standing, standings
+from gatekeeper.cli.formats.text import print_notice, print_table, say, waiting
+from gatekeeper.cli.here import Here
+from gatekeeper.cli.moments import render_moment
+from gatekeeper.cli.options import Json, Offline
+from gatekeeper.codes import CODES
+from gatekeeper.decision.facts import FOREIGN, OWN, Absent
+from gatekeeper.decision.notice import error_notice
+from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.values import Value
+from gatekeeper.workstation.state import DeviceState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gatekeeper.documents.api import GrantView, RequestView
+
+EXAMPLES = ("gatekeeper status", "gatekeeper status --offline", "gatekeeper status --json")
+SIGNED_OUT = CODES["GK201"].check_exit
+
+
+class Answer(Value):
+    """What the service said, or why it said nothing. `error` is None where it answered."""
+
+    grants: tuple[GrantView, ...] | None = None
+    requests: tuple[RequestView, ...] | None = None
+    error: GatekeeperError | None = None
+
+
+def status(ctx: typer.Context, as_json: Json = False, offline: Offline = False) -> int:
+    """Show who you are here, which device and service this is, and how every tool stands for you."""
+    here: Here = ctx.obj.here()
+    here.require_service()
+    held = here.held
+    answer = Answer()
+    if held.state == OWN and not offline and not here.settings.offline:
+        with waiting(f"Asking {here.settings.service}"):
+            answer = ask(here)
+    tools = standings(held, grants=answer.grants, requests=answer.requests)
+    out = _sign_in_error(here, answer)
+    if as_json:
+        _print_json(here, tools, answer, out)
+    else:
+        _print_text(here, tools, answer)
+    if out is not None:
+        print_notice(error_notice(out, agent=here.agent))
+        return CODES[out.code].check_exit
+    return 0
+
+
+def ask(here: Here) -> Answer:
+    """Ask for the own grants and requests; an error is part of the answer."""
+    try:
+        return Answer(grants=tuple(here.calls.grants()), requests=tuple(here.calls.requests()))
+    except (ServiceUnreachable, ServiceRefused, TrustError) as error:
+        return Answer(error=error)
+    except GatekeeperError as error:
+        if CODES[error.code].check_exit == SIGNED_OUT:
+            return Answer(error=error)
+        raise
+
+
+def _sign_in_error(here: Here, answer: Answer) -> GatekeeperError | None:
+    """Return what says that nobody is signed in, or an answer that doesn't hold; being offline is neither."""
+    if here.held.state == FOREIGN:
+        return GatekeeperError("GK204", f"The state in {here.directory} was made elsewhere or for another service.")
+    if here.held.state != OWN:
+        return GatekeeperError("GK201", "Nobody is signed in on this workstation.")
+    if answer.error is not None and not isinstance(answer.error, ServiceUnreachable):
+        return answer.error
+    return None
+
+
+def _trust_origin(here: Here) -> str:
+    return dict(here.settings.origins).get("trust_roots", "")
+
+
+def _print_json(
+    here: Here, tools: tuple[Standing, ...], answer: Answer, error: GatekeeperError | None
+) -> None:
+    from gatekeeper.cli.formats.json import error_members, instant, print_json
+
+    held, settings = here.held, here.settings
+    device = held.device if isinstance(held.device, DeviceState) and held.state == OWN else None
+    root = None if isinstance(held.root, Absent) else held.root
+    members: dict[str, object] = {
+        "subject": device.name if device is not None else None,
+        "device": device.device if device is not None else None,
+        "service": settings.service,
+        "profile": settings.profile,
+        "source": SERVICE if answer.grants is not None else "cache",
+        "trust": {
+            "roots": list(settings.trust_roots),
+            "threshold": settings.trust_threshold,
+            "origin": _trust_origin(here),
+            "managed": settings.managed,
+            "root_version": root.version if root is not None else None,
+            "root_expires": instant(root.expires_at) if root is not None else None,
+        },
+        "tools": [
+            {
+                "tool": one.tool,
+                "access": one.access or None,
+                "state": one.state,
+                "grant": one.grant or None,
+                "request": one.request or None,
+                "grant_ends": instant(one.grant_ends),
+                "token_ends": instant(one.token_ends),
+                "renew_by": instant(one.renew_by),
+                "source": one.source,
+                "by": one.by or None,
+                "reason": one.reason or None,
+            }
+            for one in tools
+        ],
+    }
+    shown = error or answer.error
+    if shown is not None:
+        members["error"] = error_members(shown)
+    print_json(members)
+
+
+def _print_text(here: Here, tools: tuple[Standing, ...], answer: Answer) -> None:
+    held, settings = here.held, here.settings
+    if isinstance(held.device, DeviceState) and held.state == OWN:
+        say(f"subject  {held.device.name} on {held.device.device}")
+    say(f"service  {settings.service}{_reached(answer)}")
+    count = len(settings.trust_roots)
+    say(f"trust    {count} root key{'s' if count != 1 else ''} pinned by {_trust_origin(here)}{_root_words(here)}")
+    if settings.profile != "default":
+        say(f"profile  {settings.profile}")
+    if not tools:
+        if held.state == OWN:
+            say("No tools are known here yet: gatekeeper sync", sys.stderr)
+        return
+    say("")
+    rows = [
+        (
+            one.tool,
+            one.access or "?",
+            one.state,
+            "" if one.grant_ends is None else render_moment(one.grant_ends, now=held.clock),
+            "" if one.renew_by is None else render_moment(one.renew_by, now=held.clock),
+            one.grant or one.request,
+            one.source,
+        )
+        for one in tools
+    ]
+    print_table(("TOOL", "ACCESS", "STATE", "UNTIL", "RENEW BY", "BY", "FROM"), rows)
+    for one in tools:
+        words = decided_words(one)
+        if words:
+            say(words)
+
+
+def decided_words(one: Standing) -> str:
+    """Say who decided against a tool and why: "claude: revoked by sam@acme.example: the pilot is over (G-1)"."""
+    if not (one.by or one.reason) or one.state in ("approved", NOT_APPROVED):
+        return ""
+    by = f" by {one.by}" if one.by else ""
+    why = f": {one.reason}" if one.reason else ""
+    return f"{one.tool}: {one.state}{by}{why} ({one.grant or one.request})"
+
+
+def _reached(answer: Answer) -> str:
+    if answer.grants is not None:
+        return ""
+    if answer.error is not None:
+        return f" (not reached: {answer.error.detail.rstrip('.')}; this is what is held here)"
+    return " (not asked; this is what is held here)"
+
+
+def _root_words(here: Here) -> str:
+    root = here.held.root
+    if isinstance(root, Absent):
+        return f"; root document: {root.reason}" if here.held.state == OWN else ""
+    return f"; root document {root.version} until {render_moment(root.expires_at, now=here.held.clock)}"

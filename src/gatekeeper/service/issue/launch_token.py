@@ -1,0 +1,233 @@
+"""Launch tokens: what an active grant (or an open tool) becomes for one device, for one lease.
+
+Whether there may be one at all is decided above (`oauth.launch`). Here stand the times, the scope as
+patterns, the status entry and the signature. A token never outlives its grant or the root document that
+certifies its key, and never says more than the policy's rules allow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatekeeper.documents.launch_token import (
+    CLIENT_ID,
+    TYP,
+    LaunchToken,
+    render_launch_token,
+)
+from gatekeeper.documents.status_list import uri_of
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.service.audit.log import record
+from gatekeeper.service.issue.authority import root_expires_at
+from gatekeeper.service.issue.status_entries import Entry, extend_entry, find_entry, take_entry
+from gatekeeper.service.policy.compile import compile_locations
+from gatekeeper.service.policy.rules import LAUNCH
+from gatekeeper.service.policy.zones import NO_ZONE
+from gatekeeper.strict import MAX_TOKEN_BYTES
+from gatekeeper.trust.sign import sign_token
+from gatekeeper.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+    from gatekeeper.documents.launch_token import Exclusion
+    from gatekeeper.service.access.grants import Grant
+    from gatekeeper.service.issue.authority import Authority
+    from gatekeeper.service.people.devices import Device
+    from gatekeeper.service.people.subjects import Subject
+    from gatekeeper.service.policy.catalogue import Policy, PolicyTool
+
+NOT_BEFORE_SLACK = 300  # for workstations whose clocks are slow
+_SHORTEST_LEASE = 60
+
+
+class Issued(Value):
+    """A token that was issued."""
+
+    token: str
+    tool: str
+    expires_at: int
+
+
+class Standing(Value):
+    """What a token rests on: the grant that it names, the zones of all that count, and when they end.
+
+    For an open tool there is no grant: 0, None and None.
+    """
+
+    grant: int
+    zones: tuple[str, ...] | None
+    ends_at: int | None
+
+
+OPEN = Standing(grant=0, zones=None, ends_at=None)
+
+
+def standing_of(grants: Iterable[Grant]) -> Standing:
+    """Merge a subject's active grants for one tool.
+
+    The one that ends last is named in the token. Another counts where it adds a zone, and then the token ends
+    with it: the next renewal goes on without that zone.
+    """
+    ordered = sorted(grants, key=lambda grant: (grant.ends_at, grant.number), reverse=True)
+    zones: set[str] = set()
+    ends_at = ordered[0].ends_at
+    for grant in ordered:
+        if not zones.issuperset(grant.zones):
+            zones.update(grant.zones)
+            ends_at = min(ends_at, grant.ends_at)
+    return Standing(grant=ordered[0].number, zones=tuple(sorted(zones)), ends_at=ends_at)
+
+
+def issue_launch_token(
+    tx: Connection,
+    authority: Authority,
+    *,
+    policy: Policy,
+    subject: Subject,
+    device: Device,
+    tool: PolicyTool,
+    standing: Standing,
+    lease_for: int | None,
+    now: int,
+) -> Issued:
+    """Sign a launch token, take or extend its status entry, record the issuance.
+
+    `lease_for` is what the caller asked for, None for the policy's own; the policy's `max_lease` caps it.
+
+    Raises:
+        GatekeeperError: GK310, the rules allow this nowhere, or their patterns don't fit a token; GK504, the
+            service's root document has expired.
+    """
+    locations, exclude = compile_locations(
+        policy, authority.rules, subject=subject, tool=tool, grants_zones=standing.zones, now=now
+    )
+    rule = _rule(authority, policy, subject, tool, standing, bool(locations), now)
+    grant = standing.grant or None
+    entry = find_entry(tx, device=device.id, grant=grant, tool=tool.id)
+    expires_at = _end(policy, standing, entry, lease_for, root_expires_at(tx, now=now), now)
+    if entry is None:
+        entry = take_entry(
+            tx,
+            device=device.id,
+            grant=grant,
+            tool=tool.id,
+            expires_at=expires_at,
+            random_bytes=authority.random_bytes,
+        )
+    else:
+        extend_entry(tx, entry, expires_at=expires_at)
+    claims = LaunchToken(
+        issuer=authority.issuer,
+        subject=subject.id,
+        client_id=CLIENT_ID,
+        jti=authority.new_jti(),
+        issued_at=now,
+        not_before=now - NOT_BEFORE_SLACK,
+        expires_at=expires_at,
+        jkt=device.jkt,
+        status_index=entry.index,
+        status_uri=uri_of(authority.issuer, entry.number),
+        tool=tool.id,
+        provider=tool.vendor,
+        identities=tool.identities,
+        locations=locations,
+        exclude=exclude,
+        launch=tool.launch,
+        confine="",
+        grant=f"G-{standing.grant}" if grant else "",
+        grant_ends=standing.ends_at,
+        policy=f"{rule}@{policy.version}",
+        device=device.id,
+        name=subject.name,
+        fresh_for=policy.fresh_for,
+    )
+    token = _sign(authority, claims, exclude)
+    record(
+        tx,
+        at=now,
+        actor=device.id,
+        act="launch_token.issued",
+        object=claims.grant or tool.id,
+        detail={
+            "jti": claims.jti,
+            "subject": subject.id,
+            "tool": tool.id,
+            "exp": expires_at,
+            "policy": policy.version,
+        },
+    )
+    return Issued(token=token, tool=tool.id, expires_at=expires_at)
+
+
+def _end(
+    policy: Policy, standing: Standing, entry: Entry | None, lease_for: int | None, root_ends: int, now: int
+) -> int:
+    """Return when the token ends. A renewal keeps a later end already given, as far as all limits allow."""
+    wanted = now + (policy.lease_for if lease_for is None else max(lease_for, _SHORTEST_LEASE))
+    if entry is not None:
+        wanted = max(wanted, entry.last_exp)
+    limits = [now + policy.max_lease_for, root_ends]
+    if standing.ends_at is not None:
+        limits.append(standing.ends_at)
+    return min(wanted, *limits)
+
+
+def _rule(
+    authority: Authority,
+    policy: Policy,
+    subject: Subject,
+    tool: PolicyTool,
+    standing: Standing,
+    anywhere: bool,  # noqa: FBT001
+    now: int,
+) -> str:
+    """Return the rule that allows the launch: the one outside every zone, else of the first zone that it allows.
+
+    Raises:
+        GatekeeperError: GK310 with that rule and its words, where there is no place to launch in.
+    """
+    verdict = None
+    for zone in (NO_ZONE, *(zone.name for zone in policy.zones)):
+        one = authority.rules.decide(
+            policy=policy,
+            subject=subject,
+            action=LAUNCH,
+            tool=tool,
+            zone=zone,
+            grant_zones=standing.zones,
+            now=now,
+        )
+        if one.allowed and anywhere:
+            return one.rule
+        verdict = verdict or one
+    if verdict is None:
+        raise RuntimeError("there is always a place outside every zone")
+    raise GatekeeperError(
+        "GK310",
+        verdict.reason or "The policy's rules allow this tool nowhere.",
+        facts={"rule": verdict.rule, "reason": verdict.reason},
+    )
+
+
+def _sign(authority: Authority, claims: LaunchToken, exclude: tuple[Exclusion, ...]) -> str:
+    """Sign, unless no workstation would read it: then the policy is at fault, and the refusal says so."""
+    rendered = render_launch_token(claims)
+    try:
+        token = sign_token(authority.keys.approval[0], typ=TYP, claims=rendered)
+    except RuntimeError as error:
+        raise _too_large(claims, exclude) from error
+    if len(token) >= MAX_TOKEN_BYTES:
+        raise _too_large(claims, exclude)
+    return token
+
+
+def _too_large(claims: LaunchToken, exclude: tuple[Exclusion, ...]) -> GatekeeperError:
+    return GatekeeperError(
+        "GK310",
+        f"The policy needs {len(claims.locations) + len(exclude)} patterns and {len(claims.identities)} identities "
+        f"for {claims.tool}, more than a launch token holds. Wider patterns in fewer zones fit.",
+        facts={"rule": claims.policy, "reason": "The policy doesn't fit a launch token."},
+    )

@@ -1,0 +1,148 @@
+"""The ceremony: making a service's keys, and the root documents that certify them.
+
+The root key signs nothing but root documents, so it may lie outside the data directory (a stick in a drawer):
+`root_key_path` says where, for the ceremony and for each reissue. While it lies inside, whoever takes the
+server has the root. Every document is verified as a client would, before it leaves this module.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, insert, select
+
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.service.keys.files import save_key
+from gatekeeper.service.keys.signer import KEYS_DIRECTORY, LOG, PURPOSES, FileSigner, Keys, load_keys
+from gatekeeper.service.store.tables import root_documents
+from gatekeeper.trust.library import verify_es256
+from gatekeeper.trust.root import verify_chain
+from gatekeeper.trust.sign import LogKey, SigningKey, sign_root
+from gatekeeper.values import Value
+
+ROOT = "root"
+ROOT_FILE = "root.json"
+_ROOT_FOR = 100 * 86_400
+
+
+class RootInfo(Value):
+    """A signed root document. `thumbprint` is what clients pin; `expires_at` in Unix seconds."""
+
+    thumbprint: str
+    version: int
+    document: bytes
+    expires_at: int
+
+
+def make_keys(data_dir: Path, *, issuer: str, root_key_path: Path | None, now: int) -> RootInfo:
+    """Make the root key (at `root_key_path`, else inside), every online key, and root document 1.
+
+    A root key that was made is taken away again when anything after it fails.
+
+    Raises:
+        GatekeeperError: GK101, a key stands there already, or one can't be written.
+    """
+    folder = data_dir / KEYS_DIRECTORY
+    folder.mkdir(mode=0o700, exist_ok=True)
+    root_path = root_key_path or folder / ROOT_FILE
+    root = SigningKey.generate()
+    save_key(root_path, purpose=ROOT, jwk=root.private_jwk(), now=now)
+    try:
+        for purpose in PURPOSES:
+            key = SigningKey.generate()
+            save_key(folder / f"{purpose}-1.json", purpose=purpose, jwk=key.private_jwk(), now=now)
+        save_key(folder / f"{LOG}-1.json", purpose=LOG, jwk=LogKey.generate().private_jwk(), now=now)
+        payload = _payload(
+            issuer=issuer,
+            version=1,
+            roots=[root.public_jwk()],
+            keys=load_keys(data_dir),
+            log_origin=f"{urlsplit(issuer).netloc}/log/1",
+            now=now,
+        )
+        document = sign_root(payload, [root])
+        trusted = verify_chain(
+            [document], pins=(root.kid,), pin_threshold=1, issuer=issuer, min_version=1, verify=verify_es256
+        )
+    except BaseException:
+        root_path.unlink(missing_ok=True)
+        raise
+    return RootInfo(thumbprint=root.kid, version=1, document=document, expires_at=trusted.expires_at)
+
+
+def reissue_root(
+    tx: Connection, data_dir: Path, *, issuer: str, root_key_path: Path | None, now: int
+) -> RootInfo:
+    """Sign and publish the next root document: the keys of today, for another 100 days.
+
+    Raises:
+        GatekeeperError: GK101, the root key isn't there; a `TrustError` where it isn't the published root's.
+    """
+    root = FileSigner(root_key_path or data_dir / KEYS_DIRECTORY / ROOT_FILE, purpose=ROOT)
+    newest = select(root_documents.c.document).order_by(root_documents.c.version.desc()).limit(1)
+    previous = tx.execute(newest).scalar_one_or_none()
+    if previous is None:
+        raise GatekeeperError("GK101", "The service has no root document yet.")
+    pins = (root.kid,)
+    last = verify_chain(
+        [previous], pins=pins, pin_threshold=1, issuer=issuer, min_version=1, verify=verify_es256
+    )
+    payload = _payload(
+        issuer=issuer,
+        version=last.version + 1,
+        roots=[root.public_jwk()],
+        keys=load_keys(data_dir),
+        log_origin=last.log_origin,
+        now=now,
+    )
+    document = sign_root(payload, [root])
+    trusted = verify_chain(
+        [previous, document],
+        pins=pins,
+        pin_threshold=1,
+        issuer=issuer,
+        min_version=last.version + 1,
+        verify=verify_es256,
+    )
+    made = RootInfo(
+        thumbprint=root.kid, version=trusted.version, document=document, expires_at=trusted.expires_at
+    )
+    publish_root(tx, made)
+    return made
+
+
+def publish_root(tx: Connection, info: RootInfo) -> None:
+    """Keep a root document where clients find it."""
+    tx.execute(
+        insert(root_documents).values(
+            version=info.version, document=info.document, expires_at=info.expires_at
+        )
+    )
+
+
+def _payload(
+    *,
+    issuer: str,
+    version: int,
+    roots: list[dict[str, object]],
+    keys: Keys,
+    log_origin: str,
+    now: int,
+) -> dict[str, object]:
+    return {
+        "version": version,
+        "iss": issuer,
+        "iat": now,
+        "exp": now + _ROOT_FOR,
+        "threshold": 1,
+        "roots": roots,
+        "keys": {
+            "approval": [key.public_jwk() for key in keys.approval],
+            "gateway": [key.public_jwk() for key in keys.gateway],
+            "status": [key.public_jwk() for key in keys.status],
+            "policy": [key.public_jwk() for key in keys.policy],
+            "log": [keys.log.public_jwk()],
+        },
+        "log_origin": log_origin,
+    }

@@ -1,0 +1,73 @@
+"""Counting wrong guesses in the store, so that all replicas count together.
+
+A bucket (what is limited, for whom) has a window of ten minutes and a count. The limits are for guesses
+only: whoever never guesses wrong is never counted. Codes have 80 bits, so this is about noise and about
+an attacker who knows part of one, not about the arithmetic.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, text
+
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.service.store.tables import attempts
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+WINDOW_SECONDS = 600
+PER_ADDRESS = 10
+IN_ALL = 500
+_ALL = "invite:all"
+
+_count = text(
+    "INSERT INTO attempts (bucket, window_at, count) VALUES (:bucket, :now, 1) "
+    "ON CONFLICT (bucket) DO UPDATE SET "
+    "count = CASE WHEN attempts.window_at <= :over THEN 1 ELSE attempts.count + 1 END, "
+    "window_at = CASE WHEN attempts.window_at <= :over THEN :now ELSE attempts.window_at END"
+)
+
+
+def check_attempts(tx: Connection, *, address: str, now: int) -> None:
+    """Refuse to look at a code where too many wrong ones came from here, or from everywhere.
+
+    Raises:
+        GatekeeperError: GK206, with the fact `retry_after` in seconds.
+    """
+    for bucket, limit in ((_bucket_of(address), PER_ADDRESS), (_ALL, IN_ALL)):
+        row = tx.execute(
+            select(attempts.c.window_at, attempts.c.count).where(attempts.c.bucket == bucket)
+        ).one_or_none()
+        if row is not None and row.window_at + WINDOW_SECONDS > now and row.count >= limit:
+            raise GatekeeperError(
+                "GK206",
+                "Too many wrong one-time codes.",
+                facts={"retry_after": row.window_at + WINDOW_SECONDS - now},
+            )
+
+
+def count_attempt(tx: Connection, *, address: str, now: int) -> None:
+    """Count one wrong code. The window begins with its first one, so waiting always ends."""
+    for bucket in (_bucket_of(address), _ALL):
+        tx.execute(_count, {"bucket": bucket, "now": now, "over": now - WINDOW_SECONDS})
+
+
+def sweep_attempts(tx: Connection, now: int) -> int:
+    """Forget windows that are over; return how many."""
+    return tx.execute(delete(attempts).where(attempts.c.window_at <= now - WINDOW_SECONDS)).rowcount
+
+
+def _bucket_of(address: str) -> str:
+    """Name the bucket of an address; an IPv6 network of /64 counts as one, because one subscriber has it whole."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "invite:unknown"
+    if parsed.version == 6:
+        if parsed.ipv4_mapped is not None:
+            return f"invite:{parsed.ipv4_mapped}"
+        return f"invite:{ipaddress.ip_network((parsed, 64), strict=False)}"
+    return f"invite:{parsed}"

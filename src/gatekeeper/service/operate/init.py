@@ -1,0 +1,161 @@
+"""`service init`: a whole service in one directory, or nothing at all.
+
+Everything is made in a temporary directory beside the wanted one and appears by a single rename; only where the
+directory exists already (a mounted volume, say) it is made inside and moved, `service.toml` last. Whatever
+fails takes away what was made, a root key outside included.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.service.audit.log import record
+from gatekeeper.service.keys.ceremony import RootInfo, make_keys, publish_root
+from gatekeeper.service.policy.folder import apply_policy, parse_policy, starting_catalogue
+from gatekeeper.service.settings import FILE_NAME, default_database, is_loopback, parse_issuer, parse_listen
+from gatekeeper.service.store.migrate import upgrade
+from gatekeeper.service.store.transactions import open_store
+from gatekeeper.values import Value
+
+OPERATOR = "operator"
+_DEFAULT_PORT = 8750
+
+
+class InitResult(Value):
+    """What clients need to know: the two lines of their configuration."""
+
+    service: str
+    trust_root: str
+
+
+def init_service(
+    data: Path, *, issuer: str, policy: str = "", root_key_path: Path | None = None, now: int
+) -> InitResult:
+    """Make keys, database and starting policy (`policy`: the text of a `catalogue.toml`) in `data`.
+
+    Raises:
+        GatekeeperError: GK101, the directory holds something, or issuer, policy or root key can't be used;
+            GK106, the directory can't be written.
+    """
+    issuer = parse_issuer(issuer)
+    text = policy or starting_catalogue()
+    effective_at = parse_policy(text, version=1).effective_at
+    data = Path(os.path.abspath(data))  # noqa: PTH100 - a link at the end stays a link
+    _check_unused(data)
+    outside = root_key_path
+    with _staged(data) as stage:
+        if outside is not None:
+            outside = _inside_stage(outside.resolve(), data.resolve(), stage)
+        root = make_keys(stage, issuer=issuer, root_key_path=outside, now=now)
+        try:
+            _fill(stage, issuer=issuer, policy=text, effective_at=effective_at or now, root=root, now=now)
+            _appear(stage, data)
+        except BaseException:
+            if outside is not None:
+                outside.unlink(missing_ok=True)
+            raise
+    return InitResult(service=issuer, trust_root=root.thumbprint)
+
+
+def _check_unused(data: Path) -> None:
+    try:
+        if (data / FILE_NAME).exists():
+            raise GatekeeperError(
+                "GK101",
+                f"{data} holds a service already.",
+                remedy=f"gatekeeper service start --data {data}",
+            )
+        if data.exists() and any(data.iterdir()):
+            raise GatekeeperError("GK101", f"{data} is not empty. Name a new directory.")
+    except OSError as error:
+        raise GatekeeperError("GK106", f"{data}: {error.strerror}.") from error
+
+
+@contextmanager
+def _staged(data: Path) -> Iterator[Path]:
+    """Give a temporary directory from which `data` can be filled by renaming; it is gone at the end."""
+    beside = data if data.exists() else data.parent
+    stage = beside / f".gatekeeper-init-{secrets.token_hex(8)}"
+    try:
+        stage.mkdir(mode=0o700)
+        try:
+            yield stage
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    except OSError as error:
+        raise GatekeeperError("GK106", f"{error.filename or data}: {error.strerror}.") from error
+
+
+def _inside_stage(path: Path, data: Path, stage: Path) -> Path:
+    """Return where a root key is to be made now; one that will lie inside `data` is made in the stage."""
+    if data not in path.parents:
+        return path
+    staged = stage / path.relative_to(data)
+    staged.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return staged
+
+
+def _fill(stage: Path, *, issuer: str, policy: str, effective_at: int, root: RootInfo, now: int) -> None:
+    store = open_store(default_database(stage))
+    try:
+        upgrade(store)
+        with store.write() as tx:
+            publish_root(tx, root)
+            version = apply_policy(tx, policy, by=OPERATOR, now=now, effective_at=effective_at)
+            detail = {"root": root.thumbprint, "policy": version}
+            record(tx, at=now, actor=OPERATOR, act="service.initialised", object="service", detail=detail)
+    finally:
+        store.close()
+    lines = [
+        "# The issuer stands in every token: it is the address at which clients reach this service.",
+        f'issuer = "{issuer}"',
+        f'listen = "{_listen_for(issuer)}"',
+        "",
+    ]
+    with (stage / FILE_NAME).open("x", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _listen_for(issuer: str) -> str:
+    """Listen where a loopback issuer says; elsewhere a proxy or a certificate has to be named anyway."""
+    place = issuer.partition("://")[2]
+    if ":" not in place.rpartition("]")[2]:
+        return f"127.0.0.1:{_DEFAULT_PORT}"
+    address = parse_listen(place)
+    return f"127.0.0.1:{address.port if is_loopback(address.host) else _DEFAULT_PORT}"
+
+
+def _appear(stage: Path, data: Path) -> None:
+    if not data.exists():
+        stage.rename(data)
+        _sync(data.parent)
+        return
+    moved: list[Path] = []
+    try:
+        # What the name of the service's file promises must be there before it.
+        for path in sorted(stage.iterdir(), key=lambda path: path.name == FILE_NAME):
+            target = data / path.name
+            path.rename(target)
+            moved.append(target)
+        data.chmod(0o700)
+        _sync(data)
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,217 @@
+"""What one service process runs with: `DIR/service.toml`, overridden by the options of `service start`.
+
+The file holds `issuer`, `listen`, `database`, and optionally `behind_proxy`, `tls_cert`, `tls_key`. The
+issuer stands in every token, so it is exact: it is never taken from a call. The rules about where plain
+http may be spoken are here, so that no combination of options speaks it to the network by accident.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.values import Value
+
+FILE_NAME = "service.toml"
+DATABASE_NAME = "gatekeeper.db"
+DEFAULT_ISSUER = "http://localhost:8750"
+DEFAULT_LISTEN = "127.0.0.1:8750"
+_KEYS = {"issuer", "listen", "database", "behind_proxy", "tls_cert", "tls_key"}
+_PORTS = {"http": 80, "https": 443}
+
+
+class ServiceSettings(Value):
+    """One service. `behind_proxy` lists the addresses of proxies whose X-Forwarded headers are believed."""
+
+    data: Path
+    issuer: str
+    listen: str
+    database: str
+    behind_proxy: tuple[str, ...] = ()
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+class Address(Value):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+
+def default_database(data: Path) -> str:
+    """Return the URL of the SQLite file in the data directory."""
+    return f"sqlite:///{(data / DATABASE_NAME).absolute()}"
+
+
+def parse_issuer(text: str) -> str:
+    """Return the issuer as it must stand in every document: scheme, lower-case host, port, nothing else.
+
+    Raises:
+        GatekeeperError: GK101, it is no such address, or plain http elsewhere than on loopback.
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise _unusable("issuer", f"{text!r} is no address") from error
+    host = parts.hostname or ""
+    shown = f"[{host}]" if ":" in host else host
+    exact = f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
+    if parts.scheme not in _PORTS or not host or text.rstrip("/").lower() != exact:
+        raise _unusable(
+            "issuer", f"{text!r} is not https://HOST or https://HOST:PORT, without a path or anything else"
+        )
+    if parts.scheme == "http" and not is_loopback(host):
+        raise _unusable("issuer", f"{text!r}: plain http is spoken on loopback only; use https")
+    return exact
+
+
+def parse_listen(text: str) -> Address:
+    """Read `HOST:PORT`, with an IPv6 address in brackets.
+
+    Raises:
+        GatekeeperError: GK101, it is neither.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65_535:
+        raise _unusable("listen", f"{text!r} is not HOST:PORT")
+    return Address(host=host, port=int(port))
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, as written, is this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(data: Path) -> ServiceSettings:
+    """Read `DIR/service.toml`.
+
+    Raises:
+        GatekeeperError: GK101, there is none, or it is not what it must be; the message names the key.
+    """
+    path = data / FILE_NAME
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise GatekeeperError(
+            "GK101",
+            f"{data} holds no service: {FILE_NAME} is missing.",
+            remedy=f"gatekeeper service init --data {data}",
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise GatekeeperError("GK101", f"{path} can't be read: {error}") from error
+    unknown = sorted(set(raw) - _KEYS)
+    if unknown:
+        raise GatekeeperError("GK101", f"{path} holds unknown keys: {', '.join(unknown)}")
+    return ServiceSettings(
+        data=data,
+        issuer=parse_issuer(_text(raw, "issuer", "")),
+        listen=_text(raw, "listen", DEFAULT_LISTEN),
+        database=_text(raw, "database", "") or default_database(data),
+        behind_proxy=_proxies(raw),
+        tls_cert=_text(raw, "tls_cert", ""),
+        tls_key=_text(raw, "tls_key", ""),
+    )
+
+
+def render_settings(settings: ServiceSettings) -> str:
+    """Render as `load_settings` reads; what has its default is left out, but for issuer, listen and database."""
+    lines = [
+        f"issuer = {_quoted(settings.issuer)}",
+        f"listen = {_quoted(settings.listen)}",
+        f"database = {_quoted(settings.database)}",
+    ]
+    if settings.behind_proxy:
+        lines.append(f"behind_proxy = [{', '.join(map(_quoted, settings.behind_proxy))}]")
+    for name in ("tls_cert", "tls_key"):
+        if getattr(settings, name):
+            lines.append(f"{name} = {_quoted(getattr(settings, name))}")
+    return "\n".join(lines) + "\n"
+
+
+def check_serves(settings: ServiceSettings) -> Address:
+    """Return where to listen, once it is certain that this serves the issuer, and plainly on loopback only.
+
+    Raises:
+        GatekeeperError: GK101, issuer and listen address disagree, or http would leave this machine.
+    """
+    issuer = urlsplit(settings.issuer)
+    address = parse_listen(settings.listen)
+    tls = bool(settings.tls_cert and settings.tls_key)
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise _unusable("tls_cert", "certificate and key come together")
+    for proxy in settings.behind_proxy:
+        _check_proxy(proxy)
+    if not tls and not settings.behind_proxy:
+        if issuer.scheme == "https":
+            raise _unusable(
+                "issuer",
+                f"{settings.issuer} is https: name --tls-cert and --tls-key, or the proxy in front (--behind-proxy ADDRESS)",
+            )
+        if not is_loopback(address.host):
+            raise _unusable(
+                "listen",
+                f"{settings.listen} is not loopback: plain http is spoken on loopback only. "
+                "Name --tls-cert and --tls-key, or the proxy in front (--behind-proxy ADDRESS)",
+            )
+    if tls and issuer.scheme != "https":
+        raise _unusable("issuer", f"{settings.issuer} is http, and a certificate is given")
+    if is_loopback(issuer.hostname or "") and not settings.behind_proxy:
+        _check_same_place(settings.issuer, issuer.hostname or "", issuer.port or _PORTS[issuer.scheme], address)
+    return address
+
+
+def _check_same_place(issuer: str, host: str, port: int, address: Address) -> None:
+    """Refuse an issuer on loopback that this process doesn't serve: its tokens would name a stranger's address."""
+    same_host = address.host in {host, "localhost", "0.0.0.0", "::"} or (  # noqa: S104
+        host == "localhost" and is_loopback(address.host)
+    )
+    if not same_host or port != address.port:
+        raise _unusable(
+            "listen",
+            f"the issuer is {issuer}, and {address.host}:{address.port} doesn't serve it. "
+            f"Listen on port {port}, or make a service with another --issuer",
+        )
+
+
+def _check_proxy(text: str) -> None:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise _unusable("behind_proxy", f"{text!r} is no address and no network") from error
+
+
+def _text(raw: dict[str, object], name: str, default: str) -> str:
+    value = raw.get(name, default)
+    if not isinstance(value, str):
+        raise _unusable(name, "it must be a text")
+    return value
+
+
+def _proxies(raw: dict[str, object]) -> tuple[str, ...]:
+    value = raw.get("behind_proxy", [])
+    if not isinstance(value, list):
+        raise _unusable("behind_proxy", "it must be a list of addresses")
+    proxies = tuple(item for item in value if isinstance(item, str))
+    if len(proxies) != len(value):
+        raise _unusable("behind_proxy", "it must be a list of addresses")
+    return proxies
+
+
+def _quoted(text: str) -> str:
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04X}" for c in plain) + '"'
+
+
+def _unusable(key: str, why: str) -> GatekeeperError:
+    return GatekeeperError("GK101", f"{key}: {why}.")
