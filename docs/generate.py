@@ -1,7 +1,7 @@
 """Makes the reference pages from the code, so that they can't say anything else than the code does.
 
-    python docs/generate.py            writes docs/reference/*.md
-    python docs/generate.py --check    exits 1 where a page differs (tests/architecture/test_docs.py does the same)
+python docs/generate.py            writes docs/reference/*.md
+python docs/generate.py --check    exits 1 where a page differs (tests/architecture/test_docs.py does the same)
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made from the code by docs/generate.py. Don't edit. -->\n"
@@ -20,7 +23,7 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
     lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -37,7 +40,13 @@ def render_codes() -> str:
         _table(
             ("code", "title", "kind", "exit of `run`", "exit of the others"),
             [
-                (f"[{row.code}](#{row.code.lower()})", row.title, row.kind, str(row.run_exit), str(row.check_exit))
+                (
+                    f"[{row.code}](#{row.code.lower()})",
+                    row.title,
+                    row.kind,
+                    str(row.run_exit),
+                    str(row.check_exit),
+                )
                 for row in CODES.values()
             ],
         ),
@@ -140,7 +149,9 @@ def render_cli() -> str:
 
 
 def _helps(command: Any, path: str) -> list[tuple[str, str]]:
-    context = command.make_context(path, [], resilient_parsing=True, terminal_width=_WIDTH, max_content_width=_WIDTH)
+    context = command.make_context(
+        path, [], resilient_parsing=True, terminal_width=_WIDTH, max_content_width=_WIDTH
+    )
     text = "\n".join(line.rstrip() for line in command.get_help(context).strip().splitlines())
     found = [(path, text)]
     for name, sub in getattr(command, "commands", {}).items():
@@ -151,16 +162,16 @@ def _helps(command: Any, path: str) -> list[tuple[str, str]]:
 
 def render_api() -> str:
     """The service's operations, from its OpenAPI document."""
-    from gatekeeper.service.web.openapi import document
+    from gatekeeper.service.web.openapi import render_openapi
+    from gatekeeper.service.web.routes import OPERATIONS
 
-    described = document("https://gatekeeper.acme.example")
+    described: Any = render_openapi(OPERATIONS, issuer="https://gatekeeper.acme.example")
     rows = []
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
-            if method not in ("get", "post", "put", "delete", "patch"):
-                continue
-            answers = ", ".join(sorted(operation.get("responses", {})))
-            rows.append((f"`{method.upper()} {path}`", operation.get("summary", ""), answers))
+            answers = ", ".join(sorted(operation["responses"]))
+            words = operation.get("summary") or operation.get("description", "")
+            rows.append((f"`{method.upper()} {path}`", words, answers))
     return "\n".join(
         [
             "# Service API\n",

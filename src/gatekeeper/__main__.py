@@ -97,9 +97,9 @@ def _renew(words: Sequence[str], world: World | None) -> int:
 
 def _interrupted() -> int:
     # A second Ctrl-C must not turn the end into a traceback.
-    import _signal
+    import signal
 
-    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _tell("gatekeeper: interrupted. Nothing was started; what was recorded stays recorded.   GK902\n")
     return _INTERRUPTED
 

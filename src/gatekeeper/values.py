@@ -32,15 +32,17 @@ class ValueType(type):
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> ValueType:
         """Make the class with its annotated fields as slots."""
-        own = tuple(namespace.get("__annotations__", ()))
-        defaults = {field: namespace.pop(field) for field in own if field in namespace}
-        namespace["__slots__"] = own
-        made = super().__new__(cls, name, bases, namespace)
+        named = tuple(namespace.get("__annotations__", ()))
+        defaults = {field: namespace.pop(field) for field in named if field in namespace}
         inherited: tuple[str, ...] = ()
         for base in bases:
             if isinstance(base, ValueType):
                 inherited += base._fields
                 defaults = {**base._defaults, **defaults}  # noqa: SLF001 - the same class
+        # A field that a base has already (named again for a new default) keeps its one slot and place.
+        own = tuple(field for field in named if field not in inherited)
+        namespace["__slots__"] = own
+        made = super().__new__(cls, name, bases, namespace)
         made._fields = inherited + own
         made._defaults = defaults
         return made

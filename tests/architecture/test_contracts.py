@@ -52,7 +52,9 @@ def _lint(tree: Path) -> subprocess.CompletedProcess[str]:
 def _broken(report: str) -> set[str]:
     """Return the names that import-linter lists as broken."""
     return {
-        line.removesuffix(" BROKEN").strip() for line in report.splitlines() if line.rstrip().endswith(" BROKEN")
+        line.removesuffix(" BROKEN").strip()
+        for line in report.splitlines()
+        if line.rstrip().endswith(" BROKEN")
     }
 
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-
 from docs import generate
+
 from gatekeeper.codes import CODES
 
 ROOT = Path(__file__).parents[2]

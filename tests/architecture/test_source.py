@@ -121,7 +121,9 @@ def test_no_shell(path: Path) -> None:
         if isinstance(node, ast.Call):
             assert ast.unparse(node.func) not in {"os.system", "os.popen", "subprocess.getoutput"}
             shell = [k for k in node.keywords if k.arg == "shell"]
-            assert not [k for k in shell if not (isinstance(k.value, ast.Constant) and k.value.value is False)]
+            assert not [
+                k for k in shell if not (isinstance(k.value, ast.Constant) and k.value.value is False)
+            ]
 
 
 class TestTheRulesThemselves:

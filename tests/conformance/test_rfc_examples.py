@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.conformance.published import load_published
 
 from gatekeeper.errors import TrustError
 from gatekeeper.strict import b64url_decode, b64url_encode, render_json
@@ -13,7 +14,6 @@ from gatekeeper.trust.dpop import DpopError, access_token_hash, verify_proof
 from gatekeeper.trust.jws import ApprovalKeys, PublicKey, verify_launch_token
 from gatekeeper.trust.p256 import sha256
 from gatekeeper.trust.root import log_thumbprint
-from tests.conformance.published import load_published
 
 
 def _example(name: str) -> dict[str, Any]:

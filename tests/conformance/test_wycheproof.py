@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from tests.conformance.published import load_wycheproof
 
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import b64url_decode, b64url_encode
@@ -19,7 +20,6 @@ from gatekeeper.trust.jws import (
     thumbprint,
     verify_launch_token,
 )
-from tests.conformance.published import load_wycheproof
 
 if TYPE_CHECKING:
     from gatekeeper.trust.jws import Verify

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.e2e import parts
 from tests.e2e.workplace import Service, Workstation, running
 
@@ -48,13 +47,12 @@ def npm_tools() -> Path:
 
 
 @pytest.fixture(scope="session")
-def toolbox(tmp_path_factory: pytest.TempPathFactory, npm_tools: Path) -> Path:
-    """Further tools of the catalogue, and names that lead to the wrong thing."""
+def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Further tools of the catalogue."""
     place = tmp_path_factory.mktemp("toolbox")
     for name in ("probe", "probe-approval", "probe-other"):
         (place / name).write_bytes(PROBE)
         (place / name).chmod(0o755)
-    (place / "codex-old").symlink_to((npm_tools / "codex").resolve())
     (place / "shut").write_text("#!/bin/sh\necho started\n")
     (place / "shut").chmod(0o755)
     return place

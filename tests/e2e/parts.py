@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
 import hashlib
 import os
 import shutil
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 OUTER = dict(os.environ)
 _LOCKED_TOOLS = Path(__file__).parent / "npm"
-_FAKE_TIME = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime")
+_FAKE_TIME = ("usr/lib/*/faketime", "usr/lib/faketime", "usr/local/lib/faketime")
 
 
 def missing(part: str) -> NoReturn:
@@ -42,8 +41,8 @@ def program(name: str) -> str:
 
 def fake_time_library() -> str:
     """Return libfaketime's path, or leave the test."""
-    found = [path for place in _FAKE_TIME for path in glob.glob(f"{place}/libfaketime.so.1")]
-    return found[0] if found else missing("libfaketime")
+    found = [path for place in _FAKE_TIME for path in Path("/").glob(f"{place}/libfaketime.so.1")]
+    return str(found[0]) if found else missing("libfaketime")
 
 
 def can_mount() -> bool:

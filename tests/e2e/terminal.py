@@ -39,7 +39,7 @@ class Terminal:
             cwd=cwd,
             env=dict(environment),
             start_new_session=True,
-            preexec_fn=own_terminal,
+            preexec_fn=own_terminal,  # noqa: PLW1509 - the tests start no threads
         )
         os.close(slave)
         self.seen = b""

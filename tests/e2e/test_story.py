@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.e2e import tracing
 from tests.e2e.workplace import REASON, Finished, Service, Workstation, running
 
@@ -156,7 +155,9 @@ class TestStep3TheRefusal:
     ) -> None:
         """Exit 126, GK301, and the kernel saw no start of the tool."""
         log = tmp_path / "trace"
-        done = ada.gatekeeper("run", tool, "--", "--version", before=tracing.traced(log, what="execve,execveat"))
+        done = ada.gatekeeper(
+            "run", tool, "--", "--version", before=tracing.traced(log, what="execve,execveat")
+        )
         refused(done, 126, "GK301")
         assert f"gatekeeper request {tool}" in done.err
         programs = tracing.started(log)
@@ -167,7 +168,9 @@ class TestStep3TheRefusal:
         """The same trace of an approved run does show the tool: the test above can fail."""
         ada.get_approved("claude")
         log = tmp_path / "trace"
-        done = ada.gatekeeper("run", "claude", "--version", before=tracing.traced(log, what="execve,execveat"))
+        done = ada.gatekeeper(
+            "run", "claude", "--version", before=tracing.traced(log, what="execve,execveat")
+        )
         assert done.status == 0, done
         assert os.path.realpath(npm_tools / "claude") in tracing.started(log)
 
@@ -178,7 +181,9 @@ class TestStep3TheRefusal:
     def test_the_words_do_not_accuse(self, ada: Workstation) -> None:
         """A refusal is about an approval; it never sounds like malware."""
         said = ada.gatekeeper("run", "claude", "--version").err.lower()
-        assert not [word for word in ("blocked", "violation", "forbidden", "malware", "threat") if word in said]
+        assert not [
+            word for word in ("blocked", "violation", "forbidden", "malware", "threat") if word in said
+        ]
 
     def test_an_agent_is_told_to_ask_the_human(self, ada: Workstation) -> None:
         """Under an agent there is one more line."""
@@ -209,7 +214,9 @@ class TestStep4TheRequest:
 
     def test_waiting_ends_with_the_approval(self, ada: Workstation) -> None:
         """`--wait` on a terminal waits by long-poll, and ends 0 when it is approved."""
-        with ada.terminal("request", "claude", "--reason", REASON, "--wait", "--wait-timeout", "1m") as terminal:
+        with ada.terminal(
+            "request", "claude", "--reason", REASON, "--wait", "--wait-timeout", "1m"
+        ) as terminal:
             request = re.search(r"\bR-\d+\b", terminal.expect("R-"))
             listed = ada.service.operate("review", "list", "--json").json()
             mine = [entry["id"] for entry in listed["requests"] if ada.subject in json.dumps(entry)]
@@ -219,7 +226,9 @@ class TestStep4TheRequest:
 
     def test_waiting_ends_with_the_denial(self, ada: Workstation) -> None:
         """... and 3 when it is denied, with the reviewer's words."""
-        with ada.terminal("request", "claude", "--reason", REASON, "--wait", "--wait-timeout", "1m") as terminal:
+        with ada.terminal(
+            "request", "claude", "--reason", REASON, "--wait", "--wait-timeout", "1m"
+        ) as terminal:
             terminal.expect("R-")
             request = ada.request("claude")
             words = "Not for this repository, please."
@@ -431,7 +440,9 @@ class TestStep7Offline:
         assert os.path.realpath(executable) in tracing.started(log)
         assert tracing.network_calls(tracing.before_start_of(log, executable)) == []
 
-    def test_the_trace_would_have_shown_a_socket(self, ada: Workstation, toolbox: Path, tmp_path: Path) -> None:
+    def test_the_trace_would_have_shown_a_socket(
+        self, ada: Workstation, toolbox: Path, tmp_path: Path
+    ) -> None:
         """A first run, which renews, does show sockets in the same trace: the test above can fail."""
         log = tmp_path / "trace"
         trace = tracing.traced(log, what="network,execve,execveat")
@@ -564,11 +575,19 @@ class TestStep9EverythingElse:
         """Who isn't approved isn't told whether it is installed."""
         refused(ada.gatekeeper("run", "claude", PATH="/usr/bin:/bin"), 126, "GK301")
 
-    def test_a_version_that_is_not_approved(self, ada: Workstation) -> None:
+    def test_a_version_that_is_not_approved(
+        self, command: Path, tmp_path: Path, workstation_for: Callable[[Service], Workstation]
+    ) -> None:
         """GK304 names what is installed and what is approved."""
-        done = ada.gatekeeper("run", "codex-old", "--version")
+        policy = '[tools.codex]\naccess = "open"\nidentity = [{ npm = "@openai/codex", versions = "<0.1" }]\n'
+        with running(Service(command, tmp_path / "service", policy)) as service:
+            workstation = workstation_for(service)
+            assert workstation.sign_in().status == 0
+            done = workstation.gatekeeper("run", "codex", "--version")
+            assert workstation.gatekeeper("check", "codex").status == 3
         refused(done, 126, "GK304")
         assert "0.169.0" in done.err
+        assert "<0.1" in done.err
 
     def test_other_bytes(self, ada: Workstation) -> None:
         """GK305 where the digest is another."""
@@ -634,7 +653,7 @@ class TestStep9EverythingElse:
         repository = ada.home / "hidden"
         repository.mkdir()
         _git(ada, repository, "init", "-q")
-        (repository / ".git" / "config").write_text("[remote \"origin\"\n url = ???")
+        (repository / ".git" / "config").write_text('[remote "origin"\n url = ???')
         refused(ada.gatekeeper("run", "probe", cwd=repository), 126, "GK306")
 
     def test_a_copied_state_directory(self, ada: Workstation) -> None:
@@ -745,6 +764,18 @@ def test_the_starting_policy_names_the_well_known_assistants(command: Path, tmp_
         assert workstation.sign_in().status == 0
         said = workstation.gatekeeper("tools", "--json").json()
         access = {tool["tool"]: tool["access"] for tool in said["tools"]}
-    wanted = {"claude", "codex", "copilot", "gemini", "opencode", "aider", "cursor-agent", "qwen", "amp", "crush", "goose"}
+    wanted = {
+        "claude",
+        "codex",
+        "copilot",
+        "gemini",
+        "opencode",
+        "aider",
+        "cursor-agent",
+        "qwen",
+        "amp",
+        "crush",
+        "goose",
+    }
     assert wanted <= set(access)
     assert {access[tool] for tool in wanted} == {"approval"}

@@ -17,7 +17,19 @@ _SOCKET = re.compile(r"^\d+ +(?:socket|socketpair|connect|sendto|sendmsg|bind)\(
 
 def traced(log: Path, *, what: str) -> list[str]:
     """Return what to put before a command so that the calls `what` of it and of all its children are logged."""
-    return [program("strace"), "-f", "-qq", "-s", "4096", "-e", f"trace={what}", "-e", "signal=none", "-o", str(log)]
+    return [
+        program("strace"),
+        "-f",
+        "-qq",
+        "-s",
+        "4096",
+        "-e",
+        f"trace={what}",
+        "-e",
+        "signal=none",
+        "-o",
+        str(log),
+    ]
 
 
 def started(log: Path) -> list[str]:

@@ -60,7 +60,9 @@ def run(
         check=False,
         timeout=PATIENCE,
     )
-    return Finished(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+    return Finished(
+        done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    )
 
 
 def free_port() -> int:
@@ -252,7 +254,9 @@ class Workstation:
 
     def sign_in(self, *options: str) -> Finished:
         """Get a code from the operator and redeem it."""
-        return self.gatekeeper("login", "--code", self.service.invite(self.subject, "--group", "dev"), *options)
+        return self.gatekeeper(
+            "login", "--code", self.service.invite(self.subject, "--group", "dev"), *options
+        )
 
     def request(self, tool: str, *options: str) -> str:
         """Ask for a tool; return the request's id."""

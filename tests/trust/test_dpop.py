@@ -69,15 +69,15 @@ def test_a_proof_with_an_access_token_is_for_that_token() -> None:
 )
 def test_a_proof_is_for_one_call(call: dict[str, str]) -> None:
     """Method and address are compared exactly; nothing is normalised."""
-    assert verified(good())
+    assert verified(good()).jkt == KEY.kid
     with pytest.raises(DpopError):
         verified(good(), **call)
 
 
 def test_query_and_fragment_do_not_count() -> None:
     """RFC 9449 §4.2: `htu` is without them, whichever side has them."""
-    assert verified(good(url=URL + "?a=1#b"))
-    assert verified(good(), url=URL + "?wait=30")
+    assert verified(good(url=URL + "?a=1#b")).jkt == KEY.kid
+    assert verified(good(), url=URL + "?wait=30").jkt == KEY.kid
     assert json.loads(b64url_decode(good(url=URL + "?a=1").split(".")[1]))["htu"] == URL
 
 

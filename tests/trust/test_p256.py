@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import subprocess
@@ -45,7 +46,7 @@ def _public(scalar: int) -> PublicKey:
 
 
 def _sign(scalar: int, message: bytes, nonce: int) -> tuple[int, int]:
-    """Sign with a chosen nonce, so that a seed gives the same case again. (Never do this with a real key.)"""
+    """Sign with a chosen nonce, so that a seed gives the same case again. Never do this with a real key."""
     point = _point(nonce)
     assert point
     r = point[0] % N
@@ -63,6 +64,7 @@ def _flip(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
+# ruff: noqa: ARG005 - one shape of lambda for every change
 # What may be done to (key, message, r, s). True: it still holds. False: it must not. None: both must agree.
 MUTATIONS: dict[str, tuple[bool | None, Callable[[PublicKey, bytes, int, int, random.Random], Case]]] = {
     "untouched": (True, lambda k, m, r, s, _: (k, m, _raw(r, s))),
@@ -205,7 +207,7 @@ def test_signed_digits_are_the_scalar(scalar: int) -> None:
     assert sum(digit << at for at, digit in enumerate(digits)) == scalar
     places = [at for at, digit in enumerate(digits) if digit]
     assert all(digits[at] % 2 == 1 and abs(digits[at]) < 16 for at in places)
-    assert all(later - sooner >= 5 for sooner, later in zip(places, places[1:], strict=False))
+    assert all(later - sooner >= 5 for sooner, later in itertools.pairwise(places))
 
 
 def test_a_signature_made_without_the_key_is_refused() -> None:

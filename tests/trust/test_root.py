@@ -271,6 +271,7 @@ class Scribe:
         self.kid = key.kid
 
     def sign(self, message: bytes) -> bytes:
+        """Return name and digest."""
         return self.kid.encode() + p256.sha256(message)
 
 
@@ -281,7 +282,7 @@ def names_match(key: Any, message: bytes, signature: bytes) -> bool:
 
 @st.composite
 def chains(draw: st.DrawFn) -> list[bytes]:
-    """Chains of up to four steps with any roots, thresholds and signers; about half of them hold."""
+    """Chains of up to four steps with any roots, thresholds and signers; about a quarter of them hold."""
     made = []
     for version in range(1, draw(st.integers(2, 5))):
         roots = draw(st.lists(st.sampled_from(POOL), min_size=1, max_size=4, unique=True))
@@ -330,7 +331,7 @@ def test_any_change_of_one_byte_refuses() -> None:
     def once(text: bytes) -> TrustedRoot:
         return verified(text, pins=(A.kid,), pin_threshold=1)
 
-    assert once(made)
+    assert once(made).version == 1
     for at, byte in enumerate(made):
         for change in (byte ^ 1, ord("A"), ord('"')):
             if change != byte:
@@ -479,11 +480,11 @@ def test_joserfc_verifies_our_documents() -> None:
     text = json.loads(document(root(), A, B))
 
     def key_for(key: SigningKey) -> ECKey:
-        return ECKey.import_key({name: str(key.public_jwk()[name]) for name in ("kty", "crv", "x", "y")})
+        return ECKey.import_key(render_json(key.public_jwk()))
 
     for at, key in enumerate((A, B)):
         one = {"payload": text["payload"], "signatures": [text["signatures"][at]]}
-        theirs = joserfc_jws.deserialize_json(one, key_for(key), algorithms=["ES256"])  # type: ignore[arg-type]
+        theirs = joserfc_jws.deserialize_json(one, key_for(key), algorithms=["ES256"])  # type: ignore[call-overload]
         assert json.loads(theirs.payload) == render_root_payload(root())
         with pytest.raises(BadSignatureError):
-            joserfc_jws.deserialize_json(one, key_for(C), algorithms=["ES256"])  # type: ignore[arg-type]
+            joserfc_jws.deserialize_json(one, key_for(C), algorithms=["ES256"])  # type: ignore[call-overload]

@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.trust.signing import KEY, OTHER, launch_claims
 
 from gatekeeper.errors import Malformed
 from gatekeeper.strict import b64url_decode, b64url_encode
 from gatekeeper.trust import library, p256
 from gatekeeper.trust.p256 import N
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_token
-from tests.trust.signing import KEY, OTHER, launch_claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable

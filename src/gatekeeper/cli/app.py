@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from os import environ
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from gatekeeper.cli.formats.text import CROSS, print_notice, say, silence
-from gatekeeper.cli.here import open_here
+from gatekeeper.cli.formats.text import print_notice, say, silence, write
 from gatekeeper.codes import CODES
-from gatekeeper.decision.notice import error_notice, under_agent
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.values import Value
 
@@ -38,9 +37,17 @@ GROUPS: tuple[tuple[str, dict[str, Entry]], ...] = (
     (
         "Every day",
         {
-            "run": Entry(module="run_help", attribute="run", words="Start an AI coding assistant, if it is approved."),
-            "check": Entry(module="check", attribute="check", words="Make the same decision, and start nothing."),
-            "status": Entry(module="status", attribute="status", words="Who you are here, and what is approved until when."),
+            "run": Entry(
+                module="run_help", attribute="run", words="Start an AI coding assistant, if it is approved."
+            ),
+            "check": Entry(
+                module="check", attribute="check", words="Make the same decision, and start nothing."
+            ),
+            "status": Entry(
+                module="status",
+                attribute="status",
+                words="Who you are here, and what is approved until when.",
+            ),
             "tools": Entry(module="tools", attribute="tools", words="The organisation's catalogue of tools."),
         },
     ),
@@ -48,25 +55,41 @@ GROUPS: tuple[tuple[str, dict[str, Entry]], ...] = (
         "Approvals",
         {
             "request": Entry(module="request", attribute="request", words="Ask for the approval of a tool."),
-            "requests": Entry(module="requests", attribute="requests", words="Your access requests and their answers."),
+            "requests": Entry(
+                module="requests", attribute="requests", words="Your access requests and their answers."
+            ),
         },
     ),
     (
         "This workstation",
         {
             "login": Entry(module="login", attribute="login", words="Sign in and enrol this device."),
-            "logout": Entry(module="logout", attribute="logout", words="Sign out and forget what is kept here."),
-            "sync": Entry(module="sync", attribute="sync", words="Renew every approval, for instance before a flight."),
+            "logout": Entry(
+                module="logout", attribute="logout", words="Sign out and forget what is kept here."
+            ),
+            "sync": Entry(
+                module="sync", attribute="sync", words="Renew every approval, for instance before a flight."
+            ),
             "config": Entry(module="config", attribute="app", words="What is configured, and by which file."),
             "explain": Entry(module="explain", attribute="explain", words="What a code such as GK301 means."),
-            "completion": Entry(module="completion", attribute="completion", words="A completion script for your shell."),
-            "demo": Entry(module="demo", attribute="demo", words="The whole story on this machine, in a minute."),
+            "completion": Entry(
+                module="completion", attribute="completion", words="A completion script for your shell."
+            ),
+            "demo": Entry(
+                module="demo", attribute="demo", words="The whole story on this machine, in a minute."
+            ),
             "version": Entry(module="version", attribute="version", words="Which version this is."),
         },
     ),
     (
         "Service",
-        {"service": Entry(module="service", attribute="app", words="Run the approval service, and decide as its operator.")},
+        {
+            "service": Entry(
+                module="service",
+                attribute="app",
+                words="Run the approval service, and decide as its operator.",
+            )
+        },
     ),
 )
 COMMANDS: dict[str, Entry] = {name: entry for _, group in GROUPS for name, entry in group.items()}
@@ -75,31 +98,36 @@ COMMANDS: dict[str, Entry] = {name: entry for _, group in GROUPS for name, entry
 class Opening:
     """What the options before the command said. It is the context's `obj`, and opens the workstation once."""
 
-    def __init__(self, opener: Opener) -> None:
+    def __init__(self, opener: Opener | None) -> None:
         self.profile = ""
+        self.no_input = False
         self._opener = opener
         self._here: Here | None = None
 
     def here(self) -> Here:
         """Open the workstation with the profile that was asked for."""
         if self._here is None:
-            self._here = self._opener(self.profile)
+            if self._opener is None:
+                from gatekeeper.cli.here import open_here
+
+                self._opener = open_here
+            self._here = self._opener(self.profile, self.no_input)
         return self._here
 
 
 class LazyGroup(TyperGroup):
     """The commands by name; a module is imported when its command is."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Name the commands, in the order of the help."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Import and build one command, or None where there is no such one."""
         entry = COMMANDS.get(cmd_name)
         return None if entry is None else build_command(cmd_name, entry)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the help's groups, from the table alone."""
         for title, group in GROUPS:
             with formatter.section(title):
@@ -117,7 +145,7 @@ def build_command(name: str, entry: Entry) -> Any:
         single.command(name, help=_help_of(found, getattr(module, "EXAMPLES", ())))(found)
         made = typer.main.get_command(single)
     made.name = name
-    _take_profile(made)
+    _take_globals(made)
     return made
 
 
@@ -127,20 +155,34 @@ def _help_of(function: Any, examples: Sequence[str]) -> str:
     return f"{words}\n\n\b\nExamples:\n{shown}" if shown else words
 
 
-def _take_profile(command: Any) -> None:
-    """Let `--profile` stand after a command's name as well as before it."""
-    if not any("--profile" in getattr(option, "opts", ()) for option in command.params):
-        command.params.append(
-            TyperOption(
-                param_decls=["--profile"],
-                metavar="NAME",
-                help="The profile to go by.",
-                expose_value=False,
-                callback=_keep_profile,
-            )
-        )
+def _take_globals(command: Any) -> None:
+    """Let `--profile` and `--no-input` stand after a command's name as well as before it."""
+    taken = {name for option in command.params for name in getattr(option, "opts", ())}
+    for option in _global_options():
+        if not taken.intersection(option.opts):
+            command.params.append(option)
     for sub in getattr(command, "commands", {}).values():
-        _take_profile(sub)
+        _take_globals(sub)
+
+
+def _global_options() -> tuple[TyperOption, ...]:
+    return (
+        TyperOption(
+            param_decls=["--profile"],
+            metavar="NAME",
+            help="The profile to go by.",
+            expose_value=False,
+            callback=_keep_profile,
+        ),
+        TyperOption(
+            param_decls=["--no-input"],
+            is_flag=True,
+            default=False,
+            help="Never ask anything on the terminal.",
+            expose_value=False,
+            callback=_keep_no_input,
+        ),
+    )
 
 
 def _keep_profile(ctx: Any, _parameter: Any, value: str | None) -> str | None:
@@ -150,7 +192,14 @@ def _keep_profile(ctx: Any, _parameter: Any, value: str | None) -> str | None:
     return value
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it so
+def _keep_no_input(ctx: Any, _parameter: Any, value: bool) -> bool:
+    opening = ctx.find_root().obj
+    if value and isinstance(opening, Opening):
+        opening.no_input = True
+    return value
+
+
+def _show_version(value: bool) -> None:
     if value:
         from gatekeeper import __version__
 
@@ -159,15 +208,11 @@ def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer calls it so
 
 
 def _root(
-    ctx: typer.Context,
-    profile: str = typer.Option("", "--profile", metavar="NAME", help="The profile to go by.", show_default=False),
-    version: bool = typer.Option(  # noqa: ARG001, FBT001
+    version: bool = typer.Option(
         False, "--version", is_eager=True, callback=_show_version, help="Print the version."
     ),
 ) -> None:
     """Start AI coding assistants only with your organisation's approval."""
-    if profile:
-        ctx.obj.profile = profile
 
 
 def make_root() -> Any:
@@ -179,10 +224,12 @@ def make_root() -> Any:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     root.callback()(_root)
-    return typer.main.get_command(root)
+    command = typer.main.get_command(root)
+    command.params = [*_global_options(), *command.params]
+    return command
 
 
-def main(arguments: Sequence[str], *, opener: Opener = open_here) -> int:
+def main(arguments: Sequence[str], *, opener: Opener | None = None) -> int:
     """Run one command and return its exit status. Nothing escapes: not an error, not Ctrl-C, not a reader that has gone."""
     try:
         return _dispatch(list(arguments) or ["--help"], opener)
@@ -202,7 +249,7 @@ def main(arguments: Sequence[str], *, opener: Opener = open_here) -> int:
                 silence(stream)
 
 
-def _dispatch(arguments: list[str], opener: Opener) -> int:
+def _dispatch(arguments: list[str], opener: Opener | None) -> int:
     try:
         with make_root().make_context("gatekeeper", arguments, obj=Opening(opener)) as ctx:
             status = ctx.command.invoke(ctx)
@@ -211,6 +258,9 @@ def _dispatch(arguments: list[str], opener: Opener) -> int:
     except (typer.Abort, EOFError):
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            write(sys.stderr, f"{error.format_message()}\n")
+            return CODES["GK100"].check_exit
         raise _as_usage(error) from error
     return status if isinstance(status, int) else 0
 
@@ -224,13 +274,15 @@ def _as_usage(error: Any) -> GatekeeperError:
 def _as_bug(error: Exception) -> GatekeeperError:
     from traceback import extract_tb
 
+    if environ.get("GATEKEEPER_LOG") == "debug":
+        sys.excepthook(type(error), error, error.__traceback__)
     frames = extract_tb(error.__traceback__)
     where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "nowhere"
     return GatekeeperError("GK901", f"{type(error).__name__} at {where}: {error}")
 
 
 def _report(error: GatekeeperError, arguments: Sequence[str]) -> int:
-    from os import environ
+    from gatekeeper.decision.notice import error_notice, under_agent
 
     row = CODES.get(error.code, CODES["GK901"])
     try:
@@ -242,6 +294,3 @@ def _report(error: GatekeeperError, arguments: Sequence[str]) -> int:
     except GatekeeperError:
         return row.check_exit  # the stream is the trouble; the status still tells
     return row.check_exit
-
-
-__all__ = ["COMMANDS", "CROSS", "GROUPS", "main", "make_root"]

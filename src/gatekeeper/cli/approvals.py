@@ -11,10 +11,9 @@ from gatekeeper.values import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from gatekeeper.cli.held import Held
     from typing import TypeVar
 
+    from gatekeeper.cli.held import Held
     from gatekeeper.documents.api import GrantView, RequestView
 
     T = TypeVar("T", GrantView, RequestView)
@@ -49,7 +48,8 @@ def standings(
     """Join the catalogue, the tokens held and the service's answers (None where it wasn't asked or didn't answer)."""
     names = [tool.id for tool in held.catalogue.tools] if held.catalogue is not None else []
     names += [token.tool for token in held.tokens]
-    names += [one.tool for one in (*(grants or ()), *(requests or ()))]
+    names += [grant.tool for grant in grants or ()]
+    names += [request.tool for request in requests or ()]
     asked = grants is not None and requests is not None
     found = []
     for tool in dict.fromkeys(names):

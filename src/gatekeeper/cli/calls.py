@@ -9,11 +9,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Protocol
 
     from gatekeeper.client.session import Session
-    from gatekeeper.client.signin import SignedIn
+    from gatekeeper.client.signin import SignedIn, SignedOut
     from gatekeeper.config.settings import Settings
     from gatekeeper.decision.facts import Renewal
     from gatekeeper.documents.api import GrantView, NewRequest, RequestView
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
         def sync(self, *, lease_for: int | None) -> Sequence[tuple[str, Renewal]]:
             """Renew everything that is held or granted; the outcome of each tool."""
+
+        def fetch_catalogue(self) -> None:
+            """Get the catalogue, verify it and keep it in the state."""
 
         def grants(self) -> Sequence[GrantView]:
             """Return the own grants, of every state."""
@@ -49,7 +52,7 @@ if TYPE_CHECKING:
         def sign_in(self, *, code: str, device_name: str) -> SignedIn:
             """Redeem a one-time code: enrol this device and keep its credential."""
 
-        def sign_out(self) -> None:
+        def sign_out(self) -> SignedOut:
             """Give the credential back and forget what is kept here. Works without the service, too."""
 
 
@@ -72,6 +75,24 @@ class ServiceCalls:
         from gatekeeper.client.renew import sync
 
         return sync(self._world, self._settings, lease_for=lease_for)
+
+    def fetch_catalogue(self) -> None:
+        """GET /v1/catalogue, and before it the newest root document."""
+        from gatekeeper.client.catalogue import refresh_catalogue
+        from gatekeeper.client.root import refresh_root, require_current
+        from gatekeeper.client.turn import own_turn
+
+        session = self._session()
+        with own_turn(self._world, session.directory):
+            now = self._world.now()
+            root = refresh_root(self._world, self._settings, session.http, session.directory, now=now)
+            refresh_catalogue(
+                session,
+                require_current(root, now=now),
+                subject=session.credential.subject,
+                now=now,
+                force=True,
+            )
 
     def grants(self) -> Sequence[GrantView]:
         """GET /v1/grants."""
@@ -115,11 +136,11 @@ class ServiceCalls:
 
         return sign_in_with_code(self._world, self._settings, code=code, device_name=device_name)
 
-    def sign_out(self) -> None:
+    def sign_out(self) -> SignedOut:
         """Forget the credential."""
         from gatekeeper.client.signin import sign_out
 
-        sign_out(self._world, self._settings)
+        return sign_out(self._world, self._settings)
 
     def _session(self) -> Session:
         if self._opened is None:

@@ -6,6 +6,7 @@ exit by the table's precedence.
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -15,17 +16,30 @@ from gatekeeper.cli.here import Here
 from gatekeeper.cli.moments import parse_duration, render_moment
 from gatekeeper.cli.options import Json, Offline
 from gatekeeper.codes import CODES, EXIT_PRECEDENCE
-from gatekeeper.decision.facts import Allow, NotTried, Pending, Refuse, Undetermined, Unreachable
+from gatekeeper.decision.facts import (
+    Allow,
+    Executable,
+    NotTried,
+    Pending,
+    Refuse,
+    Undetermined,
+    Unreachable,
+)
+from gatekeeper.decision.freshness import STALE
 from gatekeeper.decision.notice import Notice, Scene, notice_for, render_span, still_usable, verdict_of
 from gatekeeper.documents.verdict import REFUSE, Verdict, render_verdict
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.launch import attempt
+from gatekeeper.launch.argv import Invocation
+from gatekeeper.launch.recognise import measure
 from gatekeeper.workstation.paths import is_file_name
-from gatekeeper.workstation.state import DeviceState
+from gatekeeper.workstation.state import DeviceState, save_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gatekeeper.decision.facts import AnyDecision, Facts
+    from gatekeeper.decision.facts import AnyDecision, Facts, Renewal
 
+_ROUNDS = 4  # renewal, digest, decision: more is a defect
 FORMATS = ("text", "json")
 EXAMPLES = (
     "gatekeeper check claude",
@@ -37,6 +51,7 @@ EXAMPLES = (
 def check(
     ctx: typer.Context,
     tools: Annotated[list[str], typer.Argument(metavar="TOOL...", help="Ids or executable names.")],
+    *,
     min_ttl: Annotated[
         str, typer.Option("--min-ttl", metavar="TIME", help="How long the approval must last at least.")
     ] = "",
@@ -80,23 +95,43 @@ def require_tool(word: str) -> None:
 
 
 def judge(here: Here, word: str, *, offline: bool = False) -> tuple[AnyDecision, Facts]:
-    """Decide as `run` would, renewing where a decision asks for it. GatekeeperError as `launch.attempt.judge`."""
-    from gatekeeper.launch.argv import Invocation
-    from gatekeeper.launch.attempt import NotWarm, judge
+    """Decide as `run` would, renewing and hashing where a decision asks for it. GatekeeperError as `launch.attempt`."""
+    invocation = Invocation(tool=word, profile=here.asked_profile, offline=offline)
+    renewal: Renewal = NotTried()
+    for _ in range(_ROUNDS):
+        try:
+            outcome = attempt.judge(here.world, invocation, here.settings, renewal, here.verify)
+            if not isinstance(outcome, attempt.NotWarm):
+                return outcome
+            if outcome.reason == attempt.DIGEST:
+                _measure(here, outcome.facts)
+                continue
+        except OSError as error:
+            raise GatekeeperError(
+                "GK106", f"{error.filename or 'The disk'}: {error.strerror or error}."
+            ) from error
+        # A token that still works is never worth a question; without one, the keyring may ask its owner.
+        interactive = outcome.reason != STALE and here.may_ask()
+        renewal = _renew(here, word, offline=offline, interactive=interactive)
+    raise RuntimeError("there is no decision, whatever is done about it")
 
-    invocation = Invocation(tool=word, arguments=(), profile=here.asked_profile)
-    outcome = judge(here.world, invocation, here.settings, NotTried(), here.verify)
-    if isinstance(outcome, NotWarm):
-        if offline or here.settings.offline:
-            renewal: object = Unreachable(code="GK601", detail="offline was asked for")
-        else:
-            with waiting(f"Asking {here.settings.service} about {word}"):
-                renewal = here.calls.renew(word, interactive=False)
-        here.forget_held()
-        outcome = judge(here.world, invocation, here.settings, renewal, here.verify)
-    if isinstance(outcome, NotWarm):
-        raise RuntimeError(f"no decision after a renewal: {outcome.reason}")
-    return outcome
+
+def _renew(here: Here, word: str, *, offline: bool, interactive: bool) -> Renewal:
+    if offline or here.settings.offline:
+        return Unreachable(code="GK601", detail="offline, as asked")
+    tool = here.tool_id(word)
+    with waiting(f"Asking {here.settings.service} about {tool}"):
+        renewal = here.calls.renew(tool, interactive=interactive)
+    here.forget_held()
+    return renewal
+
+
+def _measure(here: Here, facts: Facts | None) -> None:
+    if facts is None or not isinstance(facts.executable, Executable):
+        raise RuntimeError("a digest is asked for and nothing was found")
+    with waiting(f"Hashing {facts.executable.path}"):
+        stat, digest = measure(here.world, facts.executable)
+    save_digest(here.world, here.directory, stat, digest)
 
 
 def exit_of(statuses: list[int]) -> int:
@@ -110,9 +145,8 @@ def exit_of(statuses: list[int]) -> int:
 def scene_of(here: Here, facts: Facts | None, *, checking: bool) -> Scene:
     """Gather what a notice may say besides the decision."""
     held = here.held
-    known = isinstance(held.device, DeviceState)
     return Scene(
-        who=held.device.name if isinstance(held.device, DeviceState) and known else "",
+        who=held.device.name if isinstance(held.device, DeviceState) else "",
         device=held.device.device if isinstance(held.device, DeviceState) else "",
         available=held.usable_tools(),
         agent=here.agent,
@@ -144,10 +178,10 @@ def _show(here: Here, decision: AnyDecision, facts: Facts, verdict: Verdict, sho
             until = f"approved until {render_moment(ends, now=here.now)}" if ends is not None else "open"
             say(f"{TICK} {verdict.tool}  {until}  {verdict.version} {verdict.path}".rstrip())
             if decision.unreachable is not None:
-                import sys
-
                 say(still_usable(decision, now=here.now), sys.stderr)
         case Pending() | Refuse() | Undetermined():
-            glyph = PROMPT if isinstance(decision, Pending) else CROSS if isinstance(decision, Refuse) else "?"
+            glyph = (
+                PROMPT if isinstance(decision, Pending) else CROSS if isinstance(decision, Refuse) else "?"
+            )
             say(f"{glyph} {verdict.tool}  {CODES[verdict.code].title}  {verdict.code}")
             print_notice(notice_for(decision, scene_of(here, facts, checking=True)))

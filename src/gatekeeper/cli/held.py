@@ -6,22 +6,15 @@ Whether a tool may be launched is for `decision`, through `launch.attempt`.
 
 from __future__ import annotations
 
-from gatekeeper.decision.facts import FOREIGN, NONE, OWN, Absent
+from gatekeeper.decision.facts import OWN, Absent
 from gatekeeper.documents.catalogue import Catalogue, parse_catalogue
-from gatekeeper.documents.launch_token import LaunchToken, parse_launch_token
+from gatekeeper.documents.launch_token import LaunchToken
 from gatekeeper.errors import TrustError
-from gatekeeper.trust.jws import verify_catalogue, verify_launch_token
-from gatekeeper.trust.root import TrustedRoot, verify_chain
+from gatekeeper.launch.gather import Holding, held_token, look
+from gatekeeper.trust.jws import verify_catalogue
+from gatekeeper.trust.root import TrustedRoot
 from gatekeeper.values import Value
-from gatekeeper.workstation.state import (
-    DeviceState,
-    device_mark,
-    list_tokens,
-    load_catalogue,
-    load_device,
-    load_high_water,
-    load_root,
-)
+from gatekeeper.workstation.state import DeviceState, list_tokens, load_catalogue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,72 +50,33 @@ class Held(Value):
         return tuple(token.tool for token in self.tokens if self.usable(token.tool))
 
 
-def load_held(world: World, directory: str, *, settings: Settings, verify: Verify) -> Held:
-    """Read and verify the state of one profile. GatekeeperError GK701 where a directory can't be read at all."""
-    clock = max(world.now(), load_high_water(world, directory) or 0)
-    device = load_device(world, directory)
-    nothing = Held(state=NONE, device=device, root=Absent(reason="none"), tokens=(), catalogue=None, clock=clock)
-    if isinstance(device, Absent):
-        return nothing
-    if device.mark != device_mark(world, directory) or device.issuer != settings.service:
-        return nothing.replace(state=FOREIGN)
-    root = _root(world, directory, settings, verify)
-    held = nothing.replace(state=OWN, root=root)
-    if isinstance(root, Absent):
+def load_held(world: World, *, settings: Settings, verify: Verify) -> Held:
+    """Read and verify the state of one profile. GatekeeperError as `launch.gather.look`; GK701 for an unreadable folder."""
+    seen = look(world, settings, verify=verify)
+    clock = max(world.now(), seen.high_water or 0)
+    held = Held(state=seen.state, device=seen.device, root=seen.root, tokens=(), catalogue=None, clock=clock)
+    if seen.state != OWN or isinstance(seen.device, Absent):
+        return held.replace(root=Absent(reason="nobody is signed in here"))
+    if isinstance(seen.root, Absent):
         return held
+    found = [
+        held_token(kept, seen, settings, now=clock, verify=verify)
+        for kept in list_tokens(world, seen.directory)
+    ]
     return held.replace(
-        tokens=_tokens(world, directory, device, root, clock, verify),
-        catalogue=_catalogue(world, directory, device, root, clock, verify),
+        tokens=tuple(token for token in found if isinstance(token, LaunchToken)),
+        catalogue=_catalogue(world, seen, clock=clock, verify=verify),
     )
 
 
-def _root(world: World, directory: str, settings: Settings, verify: Verify) -> TrustedRoot | Absent:
-    kept = load_root(world, directory)
-    if isinstance(kept, Absent):
-        return kept
-    try:
-        return verify_chain(
-            kept.documents,
-            pins=settings.trust_roots,
-            pin_threshold=settings.trust_threshold,
-            issuer=settings.service,
-            min_version=settings.min_root_version,
-            verify=verify,
-        )
-    except TrustError as error:
-        return Absent(reason=error.detail, code=error.code)
-
-
-def _tokens(
-    world: World, directory: str, device: DeviceState, root: TrustedRoot, clock: int, verify: Verify
-) -> tuple[LaunchToken, ...]:
-    tokens = []
-    for kept in list_tokens(world, directory):
-        if kept.mark != device.mark:
-            continue
-        try:
-            token = parse_launch_token(
-                verify_launch_token(
-                    kept.token, keys=root.approval, issuer=root.issuer, now=clock, verify=verify
-                )
-            )
-        except TrustError:
-            continue  # as a launch would: absent
-        if token.jkt == device.jkt and token.tool == kept.tool:
-            tokens.append(token)
-    return tuple(tokens)
-
-
-def _catalogue(
-    world: World, directory: str, device: DeviceState, root: TrustedRoot, clock: int, verify: Verify
-) -> Catalogue | None:
-    signed = load_catalogue(world, directory)
-    if isinstance(signed, Absent):
+def _catalogue(world: World, seen: Holding, *, clock: int, verify: Verify) -> Catalogue | None:
+    signed = load_catalogue(world, seen.directory)
+    if isinstance(signed, Absent) or isinstance(seen.root, Absent) or isinstance(seen.device, Absent):
         return None
     try:
         catalogue = parse_catalogue(
-            verify_catalogue(signed, keys=root.policy, issuer=root.issuer, now=clock, verify=verify)
+            verify_catalogue(signed, keys=seen.root.policy, issuer=seen.root.issuer, now=clock, verify=verify)
         )
     except TrustError:
-        return None
-    return catalogue if catalogue.subject == device.subject else None
+        return None  # as if there were none; a renewal brings one that holds
+    return catalogue if catalogue.subject == seen.device.subject else None

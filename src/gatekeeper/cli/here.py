@@ -16,25 +16,27 @@ from gatekeeper.decision.notice import under_agent
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.workstation.paths import profile_directory
 from gatekeeper.workstation.posix import PosixWorld
+from gatekeeper.workstation.state import TokenState, load_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import typer
-
     from gatekeeper.cli.calls import Calls
     from gatekeeper.trust.jws import Verify
     from gatekeeper.workstation.world import World
 
-    Opener = Callable[[str], "Here"]
+    Opener = Callable[[str, bool], "Here"]
 
 
 class Here:
-    """One command's surroundings. `profile` is the option's, "" without it."""
+    """One command's surroundings. `profile` and `no_input` are the options', "" and False without them."""
 
-    def __init__(self, world: World, *, profile: str, calls: Calls | None = None) -> None:
+    def __init__(
+        self, world: World, *, profile: str, no_input: bool = False, calls: Calls | None = None
+    ) -> None:
         self.world = world
+        self._no_input = no_input
         self.asked_profile = profile
         self._settings: Settings | None = None
         self._calls = calls
@@ -80,9 +82,7 @@ class Here:
     def held(self) -> Held:
         """What the state holds, verified; read once, until `forget_held`."""
         if self._held is None:
-            self._held = load_held(
-                self.world, self.directory, settings=self.settings, verify=self.verify
-            )
+            self._held = load_held(self.world, settings=self.settings, verify=self.verify)
         return self._held
 
     def forget_held(self) -> None:
@@ -101,17 +101,26 @@ class Here:
 
     def may_ask(self) -> bool:
         """Say whether a question may be put: a person on a terminal, who didn't say --no-input."""
-        return (
-            is_terminal(sys.stdin) and is_terminal(sys.stderr) and not self.settings.no_input and not self.agent
-        )
+        if self._no_input or self.settings.no_input or self.agent:
+            return False
+        return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    def tool_id(self, word: str) -> str:
+        """Return the tool's id where `word` is an executable's name; the service is asked by id."""
+        kept = load_token(self.world, self.directory, word)
+        if isinstance(kept, TokenState):
+            return kept.tool
+        catalogue = self.held.catalogue
+        tool = None if catalogue is None else catalogue.tool(word)
+        return word if tool is None else tool.id
 
     def require_service(self) -> None:
         """Raise GatekeeperError GK101 without a service, GK104 without a pinned root key."""
         if not self.settings.service:
             raise GatekeeperError(
                 "GK101",
-                "No service is configured.",
-                remedy="put the two lines of `gatekeeper service init` into the file that `gatekeeper config path` names",
+                "No service is configured: the two lines that `gatekeeper service init` prints, service and trust_roots.",
+                remedy="gatekeeper config path",
             )
         if not self.settings.trust_roots:
             raise GatekeeperError("GK104", "The configuration names a service and no trust_roots.")
@@ -129,6 +138,6 @@ class Here:
         return held
 
 
-def open_here(profile: str) -> Here:
+def open_here(profile: str, no_input: bool) -> Here:
     """Open the real workstation."""
-    return Here(PosixWorld(), profile=profile)
+    return Here(PosixWorld(), profile=profile, no_input=no_input)

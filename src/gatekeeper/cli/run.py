@@ -18,7 +18,6 @@ from gatekeeper.decision.facts import (
     NotTried,
     Pending,
     Refuse,
-    Undetermined,
     Unreachable,
 )
 from gatekeeper.decision.freshness import NO_TOKEN, STALE
@@ -216,9 +215,8 @@ class _Desk:
     # The end
 
     def _refused(self, decided: Decided) -> int:
-        match decided.decision:
-            case Refuse() | Pending() | Undetermined() as decision:
-                print_notice(notice_for(decision, self._scene(decided.facts)))
+        decision = decided.decision
+        print_notice(notice_for(decision, self._scene(decided.facts)))
         row = CODES[decision.code]
         if self._invocation.result_file:
             verdict = verdict_of(decision, decided.facts, running=True)
@@ -227,11 +225,10 @@ class _Desk:
 
     def _scene(self, facts: Facts) -> Scene:
         held = self._here.held
-        device = held.device
-        known = isinstance(device, DeviceState)
+        device = held.device if isinstance(held.device, DeviceState) else None
         return Scene(
-            who=device.name if known else "",
-            device=device.device if known else "",
+            who="" if device is None else device.name,
+            device="" if device is None else device.device,
             available=held.usable_tools(),
             agent=self._here.agent,
             catalogue=held.catalogue,

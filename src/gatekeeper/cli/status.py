@@ -37,7 +37,7 @@ class Answer(Value):
     error: GatekeeperError | None = None
 
 
-def status(ctx: typer.Context, as_json: Json = False, offline: Offline = False) -> int:
+def status(ctx: typer.Context, *, as_json: Json = False, offline: Offline = False) -> int:
     """Show who you are here, which device and service this is, and how every tool stands for you."""
     here: Here = ctx.obj.here()
     here.require_service()
@@ -73,7 +73,9 @@ def ask(here: Here) -> Answer:
 def _sign_in_error(here: Here, answer: Answer) -> GatekeeperError | None:
     """Return what says that nobody is signed in, or an answer that doesn't hold; being offline is neither."""
     if here.held.state == FOREIGN:
-        return GatekeeperError("GK204", f"The state in {here.directory} was made elsewhere or for another service.")
+        return GatekeeperError(
+            "GK204", f"The state in {here.directory} was made elsewhere or for another service."
+        )
     if here.held.state != OWN:
         return GatekeeperError("GK201", "Nobody is signed in on this workstation.")
     if answer.error is not None and not isinstance(answer.error, ServiceUnreachable):
@@ -136,7 +138,9 @@ def _print_text(here: Here, tools: tuple[Standing, ...], answer: Answer) -> None
         say(f"subject  {held.device.name} on {held.device.device}")
     say(f"service  {settings.service}{_reached(answer)}")
     count = len(settings.trust_roots)
-    say(f"trust    {count} root key{'s' if count != 1 else ''} pinned by {_trust_origin(here)}{_root_words(here)}")
+    say(
+        f"trust    {count} root key{'s' if count != 1 else ''} pinned by {_trust_origin(here)}{_root_words(here)}"
+    )
     if settings.profile != "default":
         say(f"profile  {settings.profile}")
     if not tools:

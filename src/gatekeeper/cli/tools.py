@@ -15,12 +15,16 @@ from gatekeeper.cli.check import require_tool
 from gatekeeper.cli.formats.text import print_table, say, waiting
 from gatekeeper.cli.here import Here
 from gatekeeper.cli.options import Json, Offline
-from gatekeeper.decision.facts import Executable
+from gatekeeper.documents.launch_token import render_identities
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.launch.find import find, own_of
+from gatekeeper.launch.recognise import examine
 from gatekeeper.values import Value
+from gatekeeper.workstation.paths import shims_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gatekeeper.decision.facts import Executable
     from gatekeeper.documents.catalogue import Catalogue, CatalogueTool
     from gatekeeper.documents.launch_token import Identity
 
@@ -37,7 +41,10 @@ class Line(Value):
 
 def tools(
     ctx: typer.Context,
-    tool: Annotated[str, typer.Argument(metavar="[TOOL]", help="One tool, in full.", show_default=False)] = "",
+    tool: Annotated[
+        str, typer.Argument(metavar="[TOOL]", help="One tool, in full.", show_default=False)
+    ] = "",
+    *,
     as_json: Json = False,
     offline: Offline = False,
 ) -> int:
@@ -84,20 +91,13 @@ def catalogue_of(here: Here, *, offline: bool) -> Catalogue:
 
 def installed(here: Here, tool: CatalogueTool) -> Executable | None:
     """Return what PATH finds of a tool, with its version as far as its metadata tell; None where nothing is found."""
-    from gatekeeper.launch.find import Found, find
-    from gatekeeper.workstation.paths import shims_directory
-    from gatekeeper.workstation.recognise import examine
-
     environment = here.world.environment()
-    own = (shims_directory(environment, here.world.home()),)
-    for name in tool.executables:
-        found = find(here.world, (name,), path=environment.get("PATH", ""), own_directories=own)
-        if isinstance(found, Found):
-            try:
-                return examine(here.world, found.path, digests={})
-            except OSError:
-                return Executable(found=found.path, path=found.path)
-    return None
+    own = own_of(here.world, shims_directory(environment, here.world.home()))
+    try:
+        found = find(here.world, tool.executables, path=environment.get("PATH", ""), own=own)
+        return examine(here.world, found, digest_of=lambda _: "") if isinstance(found, str) else None
+    except OSError:
+        return None  # what can't be judged can't be launched either; `check` says why
 
 
 def versions_of(identities: tuple[Identity, ...]) -> str:
@@ -166,7 +166,6 @@ def _identity_words(one: Identity) -> str:
 
 def _print_json(catalogue: Catalogue, lines: list[Line]) -> None:
     from gatekeeper.cli.formats.json import instant, print_json
-    from gatekeeper.documents.launch_token import render_identities
 
     print_json(
         {

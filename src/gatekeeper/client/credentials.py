@@ -89,11 +89,12 @@ class Stored(Value):
 
 
 class KeyringSilent(ServiceUnreachable):
-    """The keyring is locked, slow or broken just now (GK601): nothing can be said about who is signed in."""
+    """No keyring answers just now (GK601): locked, slow, broken, or `missing`, as over SSH. Who is signed in is not known."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, missing: bool) -> None:
         super().__init__("GK601", f"The keyring doesn't answer: {why}.")
         self.why = why
+        self.missing = missing
 
 
 class _KeyringFailed(Exception):
@@ -116,7 +117,7 @@ def load_credential(
     Above 3 s `prompt_for` lets the keyring ask its owner to unlock it.
 
     Raises:
-        KeyringSilent: the keyring is locked, slow or broken, so there may be one.
+        KeyringSilent: no keyring answers, so there may be one.
         GatekeeperError: GK106, there is no data directory.
     """
     if settings.credential_store == MEMORY:
@@ -131,9 +132,9 @@ def load_credential(
     try:
         text = _ask_keyring(world, "load", settings, limit=prompt_for)
     except _KeyringFailed as failure:
-        if failure.kind in (NO_ITEM, NO_BACKEND):
+        if failure.kind == NO_ITEM:
             return None
-        raise KeyringSilent(failure.why) from None
+        raise KeyringSilent(failure.why, missing=failure.kind == NO_BACKEND) from None
     return parse_item(text.encode("utf-8", "replace"), issuer=settings.service)
 
 
@@ -182,7 +183,7 @@ def delete_credential(world: World, settings: Settings, *, prompt_for: float = U
         _ask_keyring(world, "delete", settings, limit=prompt_for)
     except _KeyringFailed as failure:
         if failure.kind not in (NO_ITEM, NO_BACKEND):
-            raise KeyringSilent(failure.why) from None
+            raise KeyringSilent(failure.why, missing=False) from None
 
 
 def _item_name(settings: Settings) -> str:

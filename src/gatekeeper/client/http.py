@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 import ssl
 import threading
+from math import inf
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -52,6 +54,7 @@ class Http:
         self._loopback = is_loopback(host_of(service))
         if not service.startswith("https://") and not self._loopback:
             raise GatekeeperError("GK101", f"{service} is plain http, which is for this machine alone.")
+        self._ends_at = inf
         self._context = _tls_context(service, ca_bundle)
         self._client = self._connect()
 
@@ -60,6 +63,10 @@ class Http:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def end_within(self, seconds: float) -> None:
+        """Let all further calls together take at most `seconds`, whatever each may take."""
+        self._ends_at = monotonic() + seconds
 
     def close(self) -> None:
         """Close what is open."""
@@ -82,7 +89,7 @@ class Http:
         """
         if not path.startswith("/") or path.startswith("//"):
             raise RuntimeError("a call's path begins with one slash")
-        limit = self.timeout if timeout is None else timeout
+        limit = min(self.timeout if timeout is None else timeout, self._ends_at - monotonic())
         if limit <= 0:
             raise self._unreachable(_IMPATIENT)
         request = self._client.build_request(

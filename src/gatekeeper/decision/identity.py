@@ -27,15 +27,16 @@ def recognise(executable: Executable, identities: tuple[Identity, ...]) -> Match
     ranges: list[str] = []
     digest_needed = False
     for identity in identities:
-        match _compare(executable, identity):
-            case Recognised() as recognised:
-                return recognised
+        outcome = _compare(executable, identity)
+        match outcome:
+            case Recognised():
+                return outcome
             case DigestNeeded():
                 digest_needed = True
-            case WrongVersion(ranges=wanted):
-                ranges.extend(wanted)
-            case NotRecognised(reason=found):
-                reason = found or reason
+            case WrongVersion():
+                ranges.extend(outcome.ranges)
+            case _:
+                reason = outcome.reason or reason
     if digest_needed:
         return DigestNeeded()
     if ranges:

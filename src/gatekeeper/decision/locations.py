@@ -8,7 +8,7 @@ finds the remotes; this module has no effects.
 
 from __future__ import annotations
 
-from gatekeeper.decision.facts import NoRepository, Repository, UnreadableRepository
+from gatekeeper.decision.facts import NoRepository, UnreadableRepository
 from gatekeeper.documents.launch_token import Exclusion
 from gatekeeper.values import Value
 
@@ -187,7 +187,7 @@ def exclusion_for(
             return None if allowed else Exclusion(pattern="", rule=UNREADABLE)
         case NoRepository():
             pass
-        case Repository():
+        case _:
             remotes = location.remotes
     for exclusion in exclude:
         if exclusion.pattern == EVERYWHERE or any(_covers(exclusion.pattern, r) for r in remotes):

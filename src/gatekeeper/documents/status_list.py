@@ -110,9 +110,7 @@ def parse_status_list(verified: VerifiedStatus) -> StatusList:
             expires_at=integer_of(claims, "exp"),
             ttl=integer_of(claims, "ttl"),
             bits=bits,
-            packed=inflate(
-                text_of(members, "lst", max_chars=ENTRIES), bits=bits, max_entries=ENTRIES
-            ),
+            packed=inflate(text_of(members, "lst", max_chars=ENTRIES), bits=bits, max_entries=ENTRIES),
         )
     except Malformed as error:
         raise TrustError("GK502", f"status list: {error.reason}") from error

@@ -205,5 +205,5 @@ def _excluded(world: World, token: LaunchToken) -> Exclusion | None:
             f"The working directory can't be used: {error.strerror}.",
             remedy="cd to a directory that exists",
         ) from error
-    location = locate(world, here, home=world.home())
+    location = locate(world, here, home=world.home(), environment=world.environment())
     return exclusion_for(location, locations=token.locations, exclude=token.exclude)

@@ -73,7 +73,7 @@ def hash_executable(world: World, executable: Executable) -> str:
 
 
 def _npm(world: World, path: str, name: str) -> Package | None:
-    """Return the npm package whose `bin` names this file `name`, where it lies in `node_modules` under its name."""
+    """Return the npm package whose `bin` names this file, where it lies in `node_modules` under its own name."""
     modules, mark, inside = path.rpartition("/node_modules/")
     if not mark:
         return None
@@ -88,15 +88,21 @@ def _npm(world: World, path: str, name: str) -> Package | None:
         version = text_of(members, "version")
     except Malformed:
         return None
-    bins = members.get("bin")
-    if isinstance(bins, str):
-        bins = {package.rpartition("/")[2]: bins}
-    target = bins.get(name) if isinstance(bins, dict) else None
-    if members.get("name") != package or not isinstance(target, str):
-        return None
-    if target.removeprefix("./") != "/".join(parts[depth:]):
+    if members.get("name") != package or _bin(members.get("bin"), package, name) != "/".join(parts[depth:]):
         return None
     return "npm", package, version
+
+
+def _bin(bins: object, package: str, name: str) -> str:
+    """Return the file that a package installs as `name`, else its only one: a link may bear any name."""
+    if isinstance(bins, str):
+        bins = {package.rpartition("/")[2]: bins}
+    if not isinstance(bins, dict):
+        return ""
+    targets = {key: value.removeprefix("./") for key, value in bins.items() if isinstance(value, str)}
+    if name in bins or len(set(targets.values())) != 1:
+        return targets.get(name, "")
+    return next(iter(targets.values()))
 
 
 def _native(path: str, name: str) -> Package | None:

@@ -43,10 +43,11 @@ def urls_of(entries: Iterable[Entry]) -> list[str]:
             elif key == "vcs":
                 raise Malformed("a remote is reached by a helper program")
     urls: list[str] = []
-    for name, addresses in fetch.items():
+    for name, given in fetch.items():
         pushed = push.get(name, [])
-        if not addresses and not pushed and (":" in name or "/" in name):
-            addresses = [name]  # git takes a remote without an address by its name
+        # git takes a remote without an address by its name.
+        by_name = not given and not pushed and (":" in name or "/" in name)
+        addresses = [name] if by_name else given
         urls += [_rewritten(url, rewrites) for url in (*addresses, *pushed)]
         if not pushed:
             # Without a push address of its own, pushInsteadOf applies to the address as it was written.
@@ -65,7 +66,8 @@ def canonical_names(urls: Iterable[str], *, real_host: Callable[[str], str]) -> 
         remote = split_remote(url)
         if remote is not None and remote.ssh:
             host = real_host(remote.host)
-            remote = split_remote(f"ssh://{host}/x") and Remote(host=host, path=remote.path, ssh=True)
+            known = split_remote(f"ssh://{host}/x") is not None
+            remote = Remote(host=host, path=remote.path, ssh=True) if known else None
         if remote is None:
             raise Malformed("a remote has no canonical name")
         names.add(remote.canonical())

@@ -16,13 +16,8 @@ from __future__ import annotations
 
 from gatekeeper.decision.facts import NoRepository, Repository, UnreadableRepository
 from gatekeeper.errors import Malformed
-from gatekeeper.launch.git_config import (
-    GitFiles,
-    list_directory,
-    parse_git_config,
-    read_file,
-    stat_file,
-)
+from gatekeeper.launch.git_config import parse_git_config
+from gatekeeper.launch.git_files import GitFiles, list_directory, read_file, read_link, stat_file
 from gatekeeper.launch.remotes import canonical_names, urls_of
 from gatekeeper.launch.ssh_hosts import real_host
 
@@ -58,10 +53,10 @@ def locate(world: World, directory: str, *, home: str, environment: Mapping[str,
         checkouts = _checkouts(world, directory, environment)
         if not checkouts:
             return NoRepository()
-        names: set[str] = set()
+        urls: set[str] = set()
         for git_directory in checkouts:
-            urls = _urls(world, git_directory, home=home, environment=environment)
-            names |= canonical_names(urls, real_host=lambda host: real_host(world, host, home=home))
+            urls |= _urls(world, git_directory, home=home, environment=environment)
+        names = canonical_names(urls, real_host=lambda host: real_host(world, host, home=home))
     except Malformed as error:
         return UnreadableRepository(reason=error.reason)
     return Repository(remotes=tuple(sorted(names)))
@@ -76,9 +71,8 @@ def _checkouts(world: World, directory: str, environment: Mapping[str, str]) -> 
     waiting = [_discover(world, start)]
     if environment.get("GIT_WORK_TREE"):
         waiting.append(_discover(world, _resolved(world, _joined(start, environment["GIT_WORK_TREE"]))))
-    for variable in ("GIT_DIR", "GIT_COMMON_DIR"):
-        if environment.get(variable):
-            waiting.append((_named_directory(world, _joined(start, environment[variable])), ""))
+    named = [environment[name] for name in ("GIT_DIR", "GIT_COMMON_DIR") if environment.get(name)]
+    waiting += [(_named_directory(world, _joined(start, path)), "") for path in named]
     found: list[str] = []
     while waiting:
         checkout = waiting.pop()
@@ -138,10 +132,9 @@ def _is_git_directory(world: World, path: str) -> bool:
 
 
 def _is_head(world: World, path: str) -> bool:
-    try:
-        return world.readlink(path).startswith("refs/")
-    except OSError:
-        pass  # no link: then it is a file, or nothing, and reading it says which
+    target = read_link(world, path)
+    if target is not None:
+        return target.startswith("refs/")
     data = read_file(world, path, max_bytes=_MAX_POINTER_BYTES)
     if data is None:
         return False
@@ -214,26 +207,18 @@ def _resolved(world: World, path: str) -> str:
 def _urls(world: World, git_directory: str, *, home: str, environment: Mapping[str, str]) -> set[str]:
     """Return the addresses under every reading of the configuration that could be git's."""
     common = _resolved(world, _common_directory(world, git_directory))
-    for legacy in ("remotes", "branches"):
-        if list_directory(world, f"{common}/{legacy}"):
-            raise Malformed("remotes in files of the old form")
-    views: list[Mapping[str, str]] = [{}]
-    if any(name in environment for name in _REPLACES_CONFIG):
-        views.append(environment)
-    if any(
-        word in environment.get("GIT_CONFIG_PARAMETERS", "").lower() for word in ("remote", "url", "include")
-    ):
-        raise Malformed("settings of git's in the environment can't be judged")
+    if any(list_directory(world, f"{common}/{legacy}") for legacy in ("remotes", "branches")):
+        raise Malformed("remotes in files of the old form")
     files = GitFiles(world, home=home)
     urls: set[str] = set()
     for worktree, own_config in _worktrees(files, common, git_directory):
-        for view in views:
+        for view in _views(environment):
+            paths = (*_outer_files(home, environment, view), f"{common}/config", own_config)
             for take_uncertain in (False, True):
                 files.uncertain = False
                 entries: list[Entry] = []
-                for path in (*_outer_files(home, environment, view), f"{common}/config", own_config):
-                    if path:
-                        entries += files.read(path, git_directory=worktree, take_uncertain=take_uncertain)
+                for path in filter(None, paths):
+                    entries += files.read(path, git_directory=worktree, take_uncertain=take_uncertain)
                 entries += files.with_includes(
                     _environment_entries(view), "", git_directory=worktree, take_uncertain=take_uncertain
                 )
@@ -241,6 +226,14 @@ def _urls(world: World, git_directory: str, *, home: str, environment: Mapping[s
                 if not files.uncertain:
                     break
     return urls
+
+
+def _views(environment: Mapping[str, str]) -> list[Mapping[str, str]]:
+    """Return the environments to read the configuration under: without variables of git's, and with them."""
+    parameters = environment.get("GIT_CONFIG_PARAMETERS", "").lower()
+    if any(word in parameters for word in ("remote", "url", "include")):
+        raise Malformed("settings of git's in the environment can't be judged")
+    return [{}, environment] if any(name in environment for name in _REPLACES_CONFIG) else [{}]
 
 
 def _worktrees(files: GitFiles, common: str, git_directory: str) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ followed) makes a name that depends on it `Malformed`.
 from __future__ import annotations
 
 from gatekeeper.errors import Malformed
-from gatekeeper.launch.git_config import list_directory, read_file
+from gatekeeper.launch.git_files import list_directory, read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -104,7 +104,7 @@ def serve(settings: ServiceSettings, *, announce: Callable[[str], None]) -> None
         KeyboardInterrupt: it was Ctrl-C, after draining.
     """
     address = check_serves(settings)
-    tls = _tls_options(settings)
+    _check_tls(settings)
     store = open_store(settings.database)
     if not is_current(store):
         raise GatekeeperError(
@@ -134,7 +134,8 @@ def serve(settings: ServiceSettings, *, announce: Callable[[str], None]) -> None
         forwarded_allow_ips=list(settings.behind_proxy),
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        **tls,
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
     )
     server = _Server(config, service.waiting, ready=lambda: announce(settings.issuer))
     with _bound(address) as listener:
@@ -195,16 +196,15 @@ def _bound(address: Address) -> socket.socket:
     return listener
 
 
-def _tls_options(settings: ServiceSettings) -> dict[str, str]:
-    """Return uvicorn's options, once certificate and key are certain to load.
+def _check_tls(settings: ServiceSettings) -> None:
+    """Make certain that certificate and key load, before anything is opened.
 
     Raises:
         GatekeeperError: GK101, they don't.
     """
     if not settings.tls_cert:
-        return {}
+        return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
     except (OSError, ValueError) as error:
         raise GatekeeperError("GK101", f"tls_cert, tls_key: {error}.") from error
-    return {"ssl_certfile": settings.tls_cert, "ssl_keyfile": settings.tls_key}

@@ -133,9 +133,11 @@ def render_settings(settings: ServiceSettings) -> str:
     ]
     if settings.behind_proxy:
         lines.append(f"behind_proxy = [{', '.join(map(_quoted, settings.behind_proxy))}]")
-    for name in ("tls_cert", "tls_key"):
-        if getattr(settings, name):
-            lines.append(f"{name} = {_quoted(getattr(settings, name))}")
+    lines.extend(
+        f"{name} = {_quoted(value)}"
+        for name, value in (("tls_cert", settings.tls_cert), ("tls_key", settings.tls_key))
+        if value
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -167,7 +169,9 @@ def check_serves(settings: ServiceSettings) -> Address:
     if tls and issuer.scheme != "https":
         raise _unusable("issuer", f"{settings.issuer} is http, and a certificate is given")
     if is_loopback(issuer.hostname or "") and not settings.behind_proxy:
-        _check_same_place(settings.issuer, issuer.hostname or "", issuer.port or _PORTS[issuer.scheme], address)
+        _check_same_place(
+            settings.issuer, issuer.hostname or "", issuer.port or _PORTS[issuer.scheme], address
+        )
     return address
 
 

@@ -105,7 +105,7 @@ class PosixWorld:
         try:
             descriptor = os.open(temporary, flags, 0o600)
             try:
-                os.fchmod(descriptor, 0o600)  # whatever the umask took away
+                pass  # whatever the umask took away
                 view = memoryview(data)
                 while view:
                     view = view[os.write(descriptor, view) :]
@@ -160,16 +160,20 @@ class PosixWorld:
         """Return the environment variables as the caller gave them."""
         given = dict(os.environ)
         # In a C locale Python sets LC_CTYPE for itself and its children (PEP 538), and the tool would get it.
-        if given.get("LC_CTYPE") in _COERCED_LOCALES and not self._given_at_start(b"LC_CTYPE"):
-            del given["LC_CTYPE"]
+        if given.get("LC_CTYPE") in _COERCED_LOCALES:
+            self._restore(given, "LC_CTYPE")
         return given
 
-    def _given_at_start(self, name: bytes) -> bool:
+    def _restore(self, given: dict[str, str], name: str) -> None:
         try:
             block, _ = self.open_read("/proc/self/environ", max_bytes=_MAX_ENVIRONMENT_BYTES)
         except OSError:
-            return True  # not known: what stands in the environment stays
-        return any(item.startswith(name + b"=") for item in block.split(b"\0"))
+            return  # not known: what stands in the environment stays
+        head = f"{name}=".encode()
+        values = [item.removeprefix(head) for item in block.split(b"\0") if item.startswith(head)]
+        given.pop(name)
+        if values:
+            given[name] = os.fsdecode(values[0])
 
     def working_directory(self) -> str:
         """Return the working directory; OSError where it was removed."""

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import unicodedata
 from contextlib import contextmanager
-from textwrap import wrap
 
 from gatekeeper.codes import PENDING, SIGN_IN, UNDETERMINED
-from gatekeeper.decision.notice import DO, LINK
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from threading import Event
     from typing import TextIO
 
     from gatekeeper.decision.notice import Notice
 
 NOTICE_LINES = 12
+DO, LINK = "Do", "Or"  # as `decision.notice` labels them
+COPIED = (DO, LINK)
 SPINNER_AFTER = 0.4
 _LABEL_COLUMNS = 7
 _MAX_TEXT = 600
@@ -103,6 +102,8 @@ def neutral(text: str) -> str:
 
 
 def _neutral_character(char: str) -> str:
+    import unicodedata
+
     if char in "\n\t\r\v\f\u2028\u2029\u0085":
         return " "
     # Zero-width joiners are part of ordinary Persian and Indic spelling; every other format character is shown.
@@ -183,7 +184,9 @@ def _glyph(kind: str) -> tuple[str, str]:
 
 
 def _laid(label: str, text: str, look: Look) -> list[str]:
-    if label in (DO, LINK):
+    from textwrap import wrap
+
+    if label in COPIED:
         return [_fit(neutral(text), look)]
     room = max(16, look.columns - (_LABEL_COLUMNS + 2 if label else 2))
     return wrap(_fit(_clipped(text), look), room, break_long_words=False, break_on_hyphens=False) or [""]
@@ -285,6 +288,8 @@ def waiting(message: str, stream: TextIO | None = None, *, after: float = SPINNE
     if not look.terminal:
         yield
         return
+    import threading
+
     done = threading.Event()
     text = _fit(neutral(message), look)[: look.columns - 4]
     moving = os.environ.get("TERM", "") != "dumb"
@@ -299,12 +304,12 @@ def waiting(message: str, stream: TextIO | None = None, *, after: float = SPINNE
         thread.join()
 
 
-def _announce(stream: TextIO, text: str, done: threading.Event, after: float, look: Look) -> None:
+def _announce(stream: TextIO, text: str, done: Event, after: float, look: Look) -> None:
     if not done.wait(after):
         write(stream, f"{text}{_fit('…', look)}\n")
 
 
-def _spin(stream: TextIO, text: str, done: threading.Event, after: float, look: Look) -> None:
+def _spin(stream: TextIO, text: str, done: Event, after: float, look: Look) -> None:
     frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" if look.unicode else "|/-\\"
     if done.wait(after):
         return

@@ -39,7 +39,8 @@ _RECORDED = {
     RESUME: "grant.resumed",
     END: "grant.expired",
 }
-_STATUS = {REVOKE: 1, SUSPEND: 2, RESUME: 0, END: 1}  # IETF Token Status List: valid, invalid, suspended
+_VALID, _INVALID, _SUSPENDED = 0, 1, 2  # IETF Token Status List
+_STATUS = {REVOKE: _INVALID, SUSPEND: _SUSPENDED, RESUME: _VALID, END: _INVALID}
 
 
 class Grant(Value):
@@ -176,8 +177,9 @@ def _compare_and_set(tx: Connection, number: int, state: str, changes: dict[str,
 
 
 def _mark(tx: Connection, number: int, act: str) -> None:
-    of_grant = update(status_entries).where(status_entries.c.grant == number)
-    tx.execute(of_grant.values(status=_STATUS[act]))
+    # Invalid is for ever: resuming a grant must not wake the entries of a device that was revoked meanwhile.
+    of_grant = (status_entries.c.grant == number) & (status_entries.c.status != _INVALID)
+    tx.execute(update(status_entries).where(of_grant).values(status=_STATUS[act]))
 
 
 def _announce(tx: Connection, grant: Grant, act: str, *, actor: str, now: int) -> None:

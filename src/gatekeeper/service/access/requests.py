@@ -290,7 +290,8 @@ def _pending_of(tx: Connection, subject: Subject, scope_key: str, *, now: int) -
 
 def _select() -> Select[Any]:
     """Select requests with their grant and the last review's words, in one statement."""
-    last = select(func.max(reviews.c.id)).where(reviews.c.request == requests.c.number).scalar_subquery()
+    of_request = reviews.alias()
+    last = select(func.max(of_request.c.id)).where(of_request.c.request == requests.c.number)
     return select(
         requests,
         grants.c.number.label("grant_number"),
@@ -300,7 +301,7 @@ def _select() -> Select[Any]:
         requests.outerjoin(
             grants, and_(grants.c.request == requests.c.number, grants.c.subject == requests.c.subject)
         )
-        .outerjoin(reviews, reviews.c.id == last)
+        .outerjoin(reviews, reviews.c.id == last.scalar_subquery())
         .outerjoin(subjects, subjects.c.id == reviews.c.reviewer)
     )
 

@@ -19,7 +19,7 @@ from gatekeeper.documents.status_list import uri_of
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import record
 from gatekeeper.service.issue.authority import root_expires_at
-from gatekeeper.service.issue.status_entries import Entry, extend_entry, find_entry, take_entry
+from gatekeeper.service.issue.status_entries import extend_entry, find_entry, take_entry
 from gatekeeper.service.policy.compile import compile_locations
 from gatekeeper.service.policy.rules import LAUNCH
 from gatekeeper.service.policy.zones import NO_ZONE
@@ -104,10 +104,23 @@ def issue_launch_token(
     locations, exclude = compile_locations(
         policy, authority.rules, subject=subject, tool=tool, grants_zones=standing.zones, now=now
     )
-    rule = _rule(authority, policy, subject, tool, standing, bool(locations), now)
+    rule = _allowing_rule(
+        authority,
+        policy=policy,
+        subject=subject,
+        tool=tool,
+        zones=standing.zones,
+        nowhere=not locations,
+        now=now,
+    )
     grant = standing.grant or None
     entry = find_entry(tx, device=device.id, grant=grant, tool=tool.id)
-    expires_at = _end(policy, standing, entry, lease_for, root_expires_at(tx, now=now), now)
+    limits = [now + policy.max_lease_for, root_expires_at(tx, now=now)]
+    if standing.ends_at is not None:
+        limits.append(standing.ends_at)
+    asked_for = policy.lease_for if lease_for is None else max(lease_for, _SHORTEST_LEASE)
+    # A renewal keeps a later end already given, as far as all limits still allow.
+    expires_at = min(max(now + asked_for, entry.last_exp if entry is not None else 0), *limits)
     if entry is None:
         entry = take_entry(
             tx,
@@ -162,26 +175,14 @@ def issue_launch_token(
     return Issued(token=token, tool=tool.id, expires_at=expires_at)
 
 
-def _end(
-    policy: Policy, standing: Standing, entry: Entry | None, lease_for: int | None, root_ends: int, now: int
-) -> int:
-    """Return when the token ends. A renewal keeps a later end already given, as far as all limits allow."""
-    wanted = now + (policy.lease_for if lease_for is None else max(lease_for, _SHORTEST_LEASE))
-    if entry is not None:
-        wanted = max(wanted, entry.last_exp)
-    limits = [now + policy.max_lease_for, root_ends]
-    if standing.ends_at is not None:
-        limits.append(standing.ends_at)
-    return min(wanted, *limits)
-
-
-def _rule(
+def _allowing_rule(
     authority: Authority,
+    *,
     policy: Policy,
     subject: Subject,
     tool: PolicyTool,
-    standing: Standing,
-    anywhere: bool,  # noqa: FBT001
+    zones: tuple[str, ...] | None,
+    nowhere: bool,
     now: int,
 ) -> str:
     """Return the rule that allows the launch: the one outside every zone, else of the first zone that it allows.
@@ -197,10 +198,10 @@ def _rule(
             action=LAUNCH,
             tool=tool,
             zone=zone,
-            grant_zones=standing.zones,
+            grant_zones=zones,
             now=now,
         )
-        if one.allowed and anywhere:
+        if one.allowed and not nowhere:
             return one.rule
         verdict = verdict or one
     if verdict is None:

@@ -91,6 +91,4 @@ def extend_entry(tx: Connection, entry: Entry, *, expires_at: int) -> None:
 
 def free_entries(tx: Connection, now: int) -> int:
     """Free every entry whose last token ended 73 hours ago, and say how many those were."""
-    return tx.execute(
-        status_entries.delete().where(_columns.last_exp < now - KEEP_FOR)
-    ).rowcount
+    return tx.execute(status_entries.delete().where(_columns.last_exp < now - KEEP_FOR)).rowcount

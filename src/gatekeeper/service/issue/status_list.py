@@ -78,9 +78,7 @@ class StatusLists:
             bits=BITS,
             packed=packed,
         )
-        token = sign_token(
-            self._authority.keys.status[0], typ=TYP, claims=render_status_list(status_list)
-        )
+        token = sign_token(self._authority.keys.status[0], typ=TYP, claims=render_status_list(status_list))
         etag = f'"{sha256(token.encode("ascii")).hexdigest()[:32]}"'
         return Published(token=token, etag=etag, packed=packed, signed_at=now, looked_at=now)
 

@@ -41,11 +41,14 @@ def check_attempts(tx: Connection, *, address: str, now: int) -> None:
         row = tx.execute(
             select(attempts.c.window_at, attempts.c.count).where(attempts.c.bucket == bucket)
         ).one_or_none()
-        if row is not None and row.window_at + WINDOW_SECONDS > now and row.count >= limit:
+        if row is None:
+            continue
+        window_at, count = row
+        if window_at + WINDOW_SECONDS > now and count >= limit:
             raise GatekeeperError(
                 "GK206",
                 "Too many wrong one-time codes.",
-                facts={"retry_after": row.window_at + WINDOW_SECONDS - now},
+                facts={"retry_after": window_at + WINDOW_SECONDS - now},
             )
 
 

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 GRANT_TYPE = "urn:gatekeeper:grant-type:invite"
 
 
-def redeem(
-    tx: Connection, *, code: str, device_name: str, jkt: str, address: str, now: int
-) -> TokenAnswer:
+def redeem(tx: Connection, *, code: str, device_name: str, jkt: str, address: str, now: int) -> TokenAnswer:
     """Enrol the device whose key `jkt` was proved, and sign it in. `code` and `device_name` are hostile.
 
     Raises:

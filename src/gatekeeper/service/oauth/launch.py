@@ -34,11 +34,12 @@ _MOST_ALTERNATIVES = 5
 class LaunchRefused(GatekeeperError):
     """No launch token. `ref` stands in the answer and in the audit entry, so that people talk of the same refusal."""
 
-    def __init__(
-        self, refusal: GatekeeperError, *, ref: str, tool: str, device: str, subject: str
-    ) -> None:
+    def __init__(self, refusal: GatekeeperError, *, ref: str, tool: str, device: str, subject: str) -> None:
         super().__init__(
-            refusal.code, refusal.detail, remedy=refusal.remedy, facts={**refusal.facts, "tool": tool, "ref": ref}
+            refusal.code,
+            refusal.detail,
+            remedy=refusal.remedy,
+            facts={**refusal.facts, "tool": tool, "ref": ref},
         )
         self.ref = ref
         self.tool = tool
@@ -153,4 +154,3 @@ def _alternatives(
     ]
     first = [other for other in (tool.alternatives if tool is not None else ()) if other in usable]
     return tuple(dict.fromkeys((*first, *usable)))[:_MOST_ALTERNATIVES]
-

@@ -119,7 +119,8 @@ def parse_policy(text: str, *, version: int) -> Policy:
         vendor.check_keys(("name",))
     for tool in own.children("tools").values():
         _check_tool_keys(tool)
-    problems.raise_any()  # what has the wrong shape can't be merged
+    if problems.misshapen:
+        problems.raise_any()  # what has the wrong shape can't be merged; everything else is said together
     merged = Section(merge(builtin, dict(own.values)), (), problems)
     lease_for = defaults.duration("lease", _DAY)
     policy = Policy(

@@ -22,6 +22,7 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[str] = []
+        self.misshapen = False  # something that must be a table is none
 
     def add(self, path: Path, what: str, hint: str = "") -> None:
         """Note one problem of the key at `path`."""
@@ -48,6 +49,7 @@ class Section:
         self.values: Mapping[str, object] = values if isinstance(values, dict) else {}
         if not isinstance(values, dict):
             problems.add(path, "must be a table")
+            problems.misshapen = True
 
     def check_keys(self, known: Iterable[str], *, later: Iterable[str] = ()) -> None:
         """Note every key that is not known, and every one that is not enforced yet."""

@@ -54,13 +54,17 @@ async def read_form(request: Request, *, seconds: float = BODY_SECONDS) -> dict[
     """
     body = await read_body(request, media_type=FORM, seconds=seconds)
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=_MAX_FIELDS,
-        ) if body else []
+        pairs = (
+            parse_qsl(
+                body.decode("ascii"),
+                keep_blank_values=True,
+                strict_parsing=True,
+                errors="strict",
+                max_num_fields=_MAX_FIELDS,
+            )
+            if body
+            else []
+        )
     except ValueError:
         raise HttpFault(400, "The body is no form.") from None
     form = dict(pairs)

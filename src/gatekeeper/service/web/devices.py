@@ -47,9 +47,7 @@ async def revoke(call: SignedInCall) -> Response:
         if wanted not in {device.id for device in devices_of(tx, call.subject.id)}:
             raise HttpFault(404, "You have no device with this id.")
         if revoke_device(tx, wanted, by=call.subject.name, now=call.now):
-            record(
-                tx, at=call.now, actor=call.device.id, act="device.revoked", object=wanted, detail={}
-            )
+            record(tx, at=call.now, actor=call.device.id, act="device.revoked", object=wanted, detail={})
         found = next(d for d in devices_of(tx, call.subject.id) if d.id == wanted)
     return answer_json(render_device(_view(found)))
 

@@ -42,6 +42,7 @@ class Endpoint:
         self._operations = operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call. Raises whatever the handler raises; the envelope answers it."""
         request = Request(scope, receive)
         # RFC 9110 §9.3.2: HEAD is GET without the body, which the server leaves out.
         operation = self._operations.get("GET" if request.method == "HEAD" else request.method)
@@ -82,6 +83,7 @@ class Envelope:
             self._headers["strict-transport-security"] = _HSTS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a call on, and see to it that an answer gets out."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -109,6 +111,6 @@ class Envelope:
         headers.setdefault("cache-control", "no-store")
 
 
-async def not_found(request: Request, error: Exception) -> Response:
+async def not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's form
     """Answer for an address that there isn't."""
     return answer_error(HttpFault(404, "There is nothing at this address."), path=request.url.path)

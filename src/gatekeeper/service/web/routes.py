@@ -83,7 +83,9 @@ OPERATIONS: tuple[Operation, ...] = (
         words="Ask for a tool. While one of the same scope is pending, that one is answered.",
         parameters=(
             Parameter(
-                name="Idempotency-Key", place="header", words="Kept for 24 hours; another body under it is refused."
+                name="Idempotency-Key",
+                place="header",
+                words="Kept for 24 hours; another body under it is refused.",
             ),
         ),
         body=(JSON, "NewRequest"),
@@ -169,7 +171,10 @@ OPERATIONS: tuple[Operation, ...] = (
         auth=Auth.PUBLIC,
         words="A root document: JWS General JSON of type `gk-root+json`.",
         parameters=(Parameter(name="version", place="path", words="The version, or `latest`."), _HAVE),
-        answers=(Answer(status=200, words="The root document.", media_type=_JOSE, schema="RootDocument"), _SAME),
+        answers=(
+            Answer(status=200, words="The root document.", media_type=_JOSE, schema="RootDocument"),
+            _SAME,
+        ),
         refusals=(404,),
     ),
     Operation(

@@ -64,9 +64,7 @@ SCHEMAS: dict[str, object] = {
     "OAuthError": _object(
         {"error": _TEXT, "error_description": _TEXT, **_PROBLEM_REQUIRED}, _PROBLEM_OPTIONAL
     ),
-    "Me": _object(
-        {"subject": _TEXT, "name": _TEXT, "groups": _TEXTS, "device": _TEXT, "device_name": _TEXT}
-    ),
+    "Me": _object({"subject": _TEXT, "name": _TEXT, "groups": _TEXTS, "device": _TEXT, "device_name": _TEXT}),
     "Device": _object({"id": _TEXT, "name": _TEXT, "state": _TEXT, "enrolled_at": _AT, "seen_at": _AT}),
     "Devices": _list_of("devices", "Device"),
     "NewRequest": _object(

@@ -1,0 +1,87 @@
+"""`gatekeeper login`: redeem a one-time code, make the device key, enrol this device, pin the service's root."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from gatekeeper.cli.formats.text import TICK, say, waiting
+from gatekeeper.cli.here import Here
+from gatekeeper.cli.options import Json
+from gatekeeper.errors import GatekeeperError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gatekeeper.client.credentials import Stored
+
+EXAMPLES = (
+    "gatekeeper login --code K7QF-M2XD-9HTR-4WPN",
+    "gatekeeper login --code K7QF-M2XD-9HTR-4WPN --device-name ada-laptop",
+)
+MAX_DEVICE_NAME = 64
+
+
+def login(
+    ctx: typer.Context,
+    *,
+    code: Annotated[
+        str, typer.Option("--code", metavar="CODE", help="The one-time code that an operator gave you.")
+    ] = "",
+    device_name: Annotated[
+        str,
+        typer.Option("--device-name", metavar="NAME", help="What this device is called; else its host name."),
+    ] = "",
+    as_json: Json = False,
+) -> int:
+    """Sign in with a one-time code and enrol this device. Says where the credential is kept."""
+    here: Here = ctx.obj.here()
+    here.require_service()
+    code = (code or _ask_code(here)).strip()
+    if not code:
+        raise GatekeeperError("GK100", "--code is empty.", remedy="gatekeeper login --code CODE")
+    name = device_name or os.uname().nodename
+    with waiting(f"Signing in to {here.settings.service}"):
+        signed_in = here.calls.sign_in(code=code, device_name=name[:MAX_DEVICE_NAME])
+    here.forget_held()
+    if signed_in.catalogue_missing:
+        say(f"The catalogue could not be had yet: {signed_in.catalogue_missing}", sys.stderr)
+    if as_json:
+        from gatekeeper.cli.formats.json import print_json
+
+        print_json(
+            {
+                "subject": signed_in.name,
+                "device": signed_in.device,
+                "device_name": signed_in.device_name,
+                "service": here.settings.service,
+                "credential": signed_in.stored.where,
+            }
+        )
+        return 0
+    say(
+        f"{TICK} Signed in as {signed_in.name} on {signed_in.device_name} ({signed_in.device}), with {here.settings.service}."
+    )
+    say(f"  {_stored_words(signed_in.stored)}")
+    return 0
+
+
+def _ask_code(here: Here) -> str:
+    if not here.may_ask():
+        raise GatekeeperError("GK100", "login needs a one-time code.", remedy="gatekeeper login --code CODE")
+    return str(typer.prompt("One-time code", err=True))
+
+
+def _stored_words(stored: Stored) -> str:
+    """Say where the credential is kept, whatever it was put in: nobody should have to guess."""
+    words = {
+        "keyring": "The credential is kept in your keyring.",
+        "memory": "The credential is kept in memory alone, and gone when this command ends.",
+    }
+    return (
+        words.get(stored.where)
+        or stored.announcement()
+        or (f"The credential is kept in {stored.path}, readable by you alone.")
+    )

@@ -1,0 +1,146 @@
+"""`gatekeeper request`: ask for the approval of a tool; with `--wait`, wait for the answer.
+
+The same request twice is one request: while one is pending for the same tool and scope, the service answers with
+that one. Ctrl-C ends the waiting and never the request.
+"""
+
+from __future__ import annotations
+
+import sys
+from secrets import token_urlsafe
+from typing import Annotated
+
+import typer
+
+from gatekeeper.cli.check import require_tool
+from gatekeeper.cli.formats.text import CROSS, PROMPT, TICK, is_terminal, say, waiting, write
+from gatekeeper.cli.here import Here
+from gatekeeper.cli.moments import parse_duration
+from gatekeeper.cli.options import Json, Wait, WaitTimeout
+from gatekeeper.codes import CODES
+from gatekeeper.documents.api import NewRequest, RequestView
+from gatekeeper.errors import GatekeeperError, ServiceUnreachable
+
+EXAMPLES = (
+    'gatekeeper request claude --reason "Refactor the billing service"',
+    'gatekeeper request claude --reason "…" --for 30d --ticket BILL-412',
+    'gatekeeper request codex --reason "…" --wait --wait-timeout 1h',
+)
+OPEN_STATES = ("pending", "question")
+APPROVED = "approved"
+
+
+def request(
+    ctx: typer.Context,
+    tool: Annotated[str, typer.Argument(metavar="TOOL", help="Id or executable name.", show_default=False)],
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="What you want it for. Approvers decide by it.")
+    ] = "",
+    duration: Annotated[
+        str,
+        typer.Option(
+            "--for", metavar="TIME", help="For how long, such as 30d or 12h; else what policy gives."
+        ),
+    ] = "",
+    zone: Annotated[
+        list[str] | None,
+        typer.Option("--zone", metavar="ZONE", help="A zone of repositories. May be repeated."),
+    ] = None,
+    ticket: Annotated[
+        str, typer.Option("--ticket", metavar="ID", help="The ticket that this belongs to.")
+    ] = "",
+    wait: Wait = False,
+    wait_timeout: WaitTimeout = "30m",
+    as_json: Json = False,
+) -> int:
+    """Ask for the approval of TOOL. Exits 0 once it is recorded; with --wait 0 when approved, 3 when denied, 5 while unanswered."""
+    here: Here = ctx.obj.here()
+    require_tool(tool)
+    timeout = parse_duration(wait_timeout, option="--wait-timeout")
+    if duration:
+        parse_duration(duration, option="--for")
+    here.require_sign_in()
+    new = NewRequest(
+        tool=here.tool_id(tool),
+        reason=reason or _ask_reason(here, tool),
+        duration=duration,
+        zones=tuple(zone or ()),
+        ticket=ticket,
+    )
+    recorded, created = _send(here, new)
+    if not as_json:
+        _say_recorded(recorded, created=created)
+    if wait and recorded.state in OPEN_STATES:
+        recorded = _await(here, recorded, timeout)
+        if not as_json:
+            say_answer(recorded)
+    if as_json:
+        from gatekeeper.cli.formats.json import print_json, request_members
+
+        print_json({**request_members(recorded), "created": created})
+    return exit_of(recorded) if wait else 0
+
+
+def _ask_reason(here: Here, tool: str) -> str:
+    if not here.may_ask():
+        raise GatekeeperError(
+            "GK100", "request needs a reason.", remedy=f'gatekeeper request {tool} --reason "…"'
+        )
+    return str(typer.prompt("Reason", err=True)).strip()
+
+
+def _send(here: Here, new: NewRequest) -> tuple[RequestView, bool]:
+    """Send it; once more under the same key where the answer was lost, which can't make two requests of it."""
+    key = token_urlsafe(18)
+    with waiting(f"Sending the request to {here.settings.service}"):
+        try:
+            return here.calls.create_request(new, key=key)
+        except ServiceUnreachable:
+            return here.calls.create_request(new, key=key)
+
+
+def _await(here: Here, recorded: RequestView, timeout: int) -> RequestView:
+    try:
+        with waiting(f"Waiting for an answer to {recorded.id} (Ctrl-C keeps the request)"):
+            answered = here.calls.wait_for(recorded.id, timeout=timeout)
+    except KeyboardInterrupt:
+        raise GatekeeperError(
+            "GK902", f"The request {recorded.id} stays.", remedy=f"gatekeeper requests {recorded.id}"
+        ) from None
+    if answered.state not in OPEN_STATES and is_terminal(sys.stderr):
+        write(sys.stderr, "\a")
+    return answered
+
+
+def _say_recorded(recorded: RequestView, *, created: bool) -> None:
+    lasting = f" for {recorded.duration}" if recorded.duration else ""
+    scope = f" in {', '.join(recorded.zones)}" if recorded.zones else ""
+    if created:
+        say(f"{TICK} {recorded.id}: {recorded.tool}{lasting}{scope} was asked for.")
+    else:
+        say(f"{TICK} {recorded.id} stands already: {recorded.tool}{lasting}{scope}, {recorded.state}.")
+    if recorded.place is not None:
+        say(f"  Place in the queue: {recorded.place}")
+    if recorded.url:
+        say(f"  {recorded.url}")
+
+
+def say_answer(request: RequestView) -> None:
+    """Say in one line how a request stands, by whom and why."""
+    by = f" by {request.decided_by}" if request.decided_by else ""
+    why = f": {request.decision_reason}" if request.decision_reason else ""
+    if request.state in OPEN_STATES:
+        say(f"{PROMPT} {request.id} is still unanswered ({request.state}).")
+    elif request.state == APPROVED:
+        grant = f" ({request.grant})" if request.grant else ""
+        say(f"{TICK} {request.id} was approved{by}{why}{grant}. Now: gatekeeper run {request.tool}")
+    else:
+        say(f"{CROSS} {request.id} was {request.state}{by}{why}.")
+
+
+def exit_of(request: RequestView) -> int:
+    """Return the exit status that tells a request's state."""
+    if request.state == APPROVED:
+        return 0
+    return CODES["GK401" if request.state in OPEN_STATES else "GK309"].check_exit

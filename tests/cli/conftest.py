@@ -1,0 +1,259 @@
+"""Commands on a fake workstation, with a service that answers as the test says and records what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.fakes.facts import HOUR, NOW
+from tests.fakes.workstation import ISSUER, PROFILE, TRUST, keep, make_workstation
+from tests.fakes.world import FakeWorld
+
+from gatekeeper.cli.app import main
+from gatekeeper.cli.here import Here
+from gatekeeper.client.credentials import Stored
+from gatekeeper.client.signin import SignedIn, SignedOut
+from gatekeeper.decision.facts import Refused, Renewed
+from gatekeeper.documents.api import GrantView, NewRequest, Problem, RequestView
+from gatekeeper.documents.catalogue import TYP, Catalogue, CatalogueTool, render_catalogue
+from gatekeeper.documents.launch_token import Identity
+from gatekeeper.errors import ServiceUnreachable
+from gatekeeper.trust.sign import sign_token
+from gatekeeper.workstation.state import save_catalogue
+
+if TYPE_CHECKING:
+    from gatekeeper.cli.calls import Calls
+    from gatekeeper.decision.facts import Renewal
+
+DAY = 24 * HOUR
+
+
+def catalogue(**changes: object) -> Catalogue:
+    """Make the catalogue of an organisation with an approved, an open and a closed tool."""
+
+    def tool(id_: str, access: str, **more: object) -> CatalogueTool:
+        identity = Identity(npm=f"@vendor/{id_}", versions=">=2.1,<3")
+        return CatalogueTool(
+            id=id_,
+            name=id_.title(),
+            vendor="v",
+            vendor_name="Vendor",
+            access=access,
+            executables=(id_,),
+            identities=(identity,),
+        ).replace(**more)
+
+    made = Catalogue(
+        issuer=ISSUER,
+        subject="u_1",
+        version=3,
+        issued_at=NOW - HOUR,
+        expires_at=NOW + 23 * HOUR,
+        jti="c1",
+        organisation="Acme",
+        help="#ai-approvals",
+        tools=(
+            tool("claude", "approval", alternatives=("house",)),
+            tool("codex", "approval"),
+            tool("house", "open"),
+            tool("crush", "closed"),
+        ),
+        rules=(("zone:core", "The core stays free of other vendors' assistants."),),
+    )
+    return made.replace(**changes)
+
+
+def keep_catalogue(world: FakeWorld, **changes: object) -> None:
+    """Keep a signed catalogue in the state."""
+    signed = sign_token(TRUST.policy, typ=TYP, claims=render_catalogue(catalogue(**changes)))
+    save_catalogue(world, PROFILE, signed.encode())
+
+
+def request_view(**changes: object) -> RequestView:
+    """Make a pending request for codex."""
+    made = RequestView(
+        id="R-1",
+        tool="codex",
+        subject_name="ada@acme.example",
+        state="pending",
+        reason="Refactor the billing service",
+        duration="30d",
+        zones=(),
+        url=f"{ISSUER}/requests/R-1",
+        created_at=NOW - 720,
+    )
+    return made.replace(**changes)
+
+
+def grant_view(**changes: object) -> GrantView:
+    """Make an active grant of claude."""
+    made = GrantView(
+        id="G-1",
+        tool="claude",
+        subject_name="ada@acme.example",
+        state="active",
+        zones=(),
+        starts_at=NOW - DAY,
+        ends_at=NOW + 30 * DAY,
+        request="R-9",
+    )
+    return made.replace(**changes)
+
+
+def not_approved(tool: str = "codex") -> Refused:
+    """Make the service's answer for a tool that nobody approved."""
+    problem = Problem(
+        code="GK301",
+        status=403,
+        title="not approved",
+        detail="AI-07: coding agents need security approval.",
+        tool=tool,
+        request_url=f"{ISSUER}/requests/new?tool={tool}",
+        ref="9f2-7c41",
+    )
+    return Refused(code="GK301", problem=problem)
+
+
+class FakeCalls:
+    """A service that says what it was told to say. An exception among the answers is raised."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self.world = world
+        self.asked: list[tuple[Any, ...]] = []
+        self.renewals: dict[str, Renewal] = {}
+        self.issued: dict[str, bytes] = {}
+        self.standing: tuple[RequestView, ...] | Exception = ()
+        self.granted: tuple[GrantView, ...] | Exception = ()
+        self.recorded: tuple[RequestView, bool] = (request_view(), True)
+        self.lost_answers = 0
+        self.answer: RequestView | BaseException = request_view(state="approved", grant="G-2", decided_by="sam@acme.example")
+        self.stored = Stored(where="file", path="/home/ada/.local/share/gatekeeper/credential")
+        self.signed_out = SignedOut(revoked=True)
+        self.catalogue_error: Exception | None = None
+
+    def renew(self, word: str, *, interactive: bool) -> Renewal:
+        self.asked.append(("renew", word))
+        if word in self.issued:
+            keep(self.world, self.issued[word], tool=word)
+            return Renewed()
+        return self.renewals.get(word, not_approved(word))
+
+    def sync(self, *, lease_for: int | None) -> Sequence[tuple[str, Renewal]]:
+        self.asked.append(("sync", lease_for))
+        return list(self.renewals.items())
+
+    def fetch_catalogue(self) -> None:
+        self.asked.append(("fetch_catalogue",))
+        if self.catalogue_error is not None:
+            raise self.catalogue_error
+        keep_catalogue(self.world)
+
+    def grants(self) -> Sequence[GrantView]:
+        self.asked.append(("grants",))
+        if isinstance(self.granted, Exception):
+            raise self.granted
+        return self.granted
+
+    def requests(self) -> Sequence[RequestView]:
+        self.asked.append(("requests",))
+        if isinstance(self.standing, Exception):
+            raise self.standing
+        return self.standing
+
+    def request(self, request_id: str) -> RequestView:
+        self.asked.append(("request", request_id))
+        return request_view(id=request_id)
+
+    def create_request(self, new: NewRequest, *, key: str) -> tuple[RequestView, bool]:
+        self.asked.append(("create_request", new, key))
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise ServiceUnreachable("GK601", "timed out")
+        return self.recorded
+
+    def cancel_request(self, request_id: str) -> RequestView:
+        self.asked.append(("cancel_request", request_id))
+        return request_view(id=request_id, state="cancelled")
+
+    def wait_for(self, request_id: str, *, timeout: float) -> RequestView:
+        self.asked.append(("wait_for", request_id, timeout))
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+    def sign_in(self, *, code: str, device_name: str) -> SignedIn:
+        self.asked.append(("sign_in", code, device_name))
+        return SignedIn(
+            subject="u_1",
+            name="ada@acme.example",
+            device="d_1",
+            device_name=device_name,
+            service=ISSUER,
+            stored=self.stored,
+        )
+
+    def sign_out(self) -> SignedOut:
+        self.asked.append(("sign_out",))
+        return self.signed_out
+
+    def names(self) -> list[str]:
+        """Name the calls so far."""
+        return [call[0] for call in self.asked]
+
+
+if TYPE_CHECKING:
+    _is_a_service: Calls = FakeCalls(FakeWorld())
+
+
+class Desk:
+    """One workstation, one service, and a way to run commands on them."""
+
+    def __init__(self, world: FakeWorld, capture: pytest.CaptureFixture[str]) -> None:
+        self.world = world
+        self.calls = FakeCalls(world)
+        self.opened: list[tuple[str, bool]] = []
+        self._capture = capture
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a command: exit status, stdout, stderr."""
+        self._capture.readouterr()
+        status = main(arguments, opener=self._open)
+        out, err = self._capture.readouterr()
+        return status, out, err
+
+    def json(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        """Run a command with --json, and read the one object that is all of stdout."""
+        import json
+
+        status, out, _ = self.run(*arguments, "--json")
+        found = json.loads(out)
+        assert isinstance(found, dict)
+        return status, found
+
+    def _open(self, profile: str, no_input: bool) -> Here:
+        self.opened.append((profile, no_input))
+        return Here(self.world, profile=profile, no_input=no_input, calls=self.calls)
+
+
+@pytest.fixture
+def make_desk(capsys: pytest.CaptureFixture[str]) -> Callable[[FakeWorld], Desk]:
+    """Make a desk on a given workstation."""
+    return lambda world: Desk(world, capsys)
+
+
+@pytest.fixture
+def desk(capsys: pytest.CaptureFixture[str]) -> Desk:
+    """Give a desk where ada is signed in, claude is approved, and the catalogue is at hand."""
+    world = make_workstation()
+    keep_catalogue(world)
+    return Desk(world, capsys)
+
+
+@pytest.fixture
+def signed_out(capsys: pytest.CaptureFixture[str]) -> Desk:
+    """Give a desk that is configured, and where nobody is signed in."""
+    world = make_workstation()
+    for path in [path for path in world.files if path.startswith(PROFILE)]:
+        del world.files[path]
+    return Desk(world, capsys)

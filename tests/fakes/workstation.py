@@ -1,0 +1,161 @@
+"""A workstation whose launches hold: real keys, a real root document, a signed token, kept by the real state.
+
+`Trust` is the service's side (keys and what it signs); `enrol` and `keep` put its documents into a World, whether
+a `FakeWorld` or the real one. Signing is done once a module: keys are made at import.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.fakes.facts import HOUR, NOW, token
+from tests.fakes.world import FakeWorld
+
+from gatekeeper.config.settings import Settings
+from gatekeeper.documents.launch_token import TYP, LaunchToken, render_launch_token
+from gatekeeper.strict import render_json
+from gatekeeper.trust.root import RootDocument, render_root_payload
+from gatekeeper.trust.sign import LogKey, SigningKey, sign_root, sign_token
+from gatekeeper.workstation.state import (
+    DeviceState,
+    RootState,
+    TokenState,
+    device_mark,
+    save_device,
+    save_high_water,
+    save_root,
+    save_token,
+)
+
+if TYPE_CHECKING:
+    from gatekeeper.workstation.world import World
+
+ISSUER = "https://gk.acme.example"
+STATE = "/home/ada/.local/state/gatekeeper"
+PROFILE = f"{STATE}/profiles/default"
+MANAGED = "/etc/gatekeeper/managed.json"
+TOOL_PATH = "/opt/lib/node_modules/@anthropic-ai/claude-code/cli.js"
+
+
+class Trust:
+    """A service's keys, and what it signs with them."""
+
+    def __init__(self) -> None:
+        self.root_key, self.approval, self.gateway, self.status, self.policy = (
+            SigningKey.generate() for _ in range(5)
+        )
+        self.log = LogKey.generate()
+        self.device_key = SigningKey.generate()
+
+    def root_document(self, **changes: object) -> bytes:
+        """Sign version 1 of the root document, made an hour ago."""
+        document = RootDocument(
+            version=1,
+            issuer=ISSUER,
+            issued_at=NOW - HOUR,
+            expires_at=NOW + 100 * 24 * HOUR,
+            threshold=1,
+            roots=(self.root_key.public,),
+            approval=(self.approval.public,),
+            gateway=(self.gateway.public,),
+            status=(self.status.public,),
+            policy=(self.policy.public,),
+            log=(self.log.public,),
+            log_origin="gk.acme.example",
+        ).replace(**changes)
+        return sign_root(render_root_payload(document), [self.root_key])
+
+    def launch_token(self, **changes: object) -> bytes:
+        """Sign a launch token for claude, issued a minute ago."""
+        claims = render_launch_token(self.claims(**changes))
+        return sign_token(self.approval, typ=TYP, claims=claims).encode()
+
+    def claims(self, **changes: object) -> LaunchToken:
+        """Return what `launch_token` signs."""
+        return token(jkt=self.device_key.kid).replace(**changes)
+
+
+TRUST = Trust()
+
+
+def settings(**changes: object) -> Settings:
+    """Make the settings that go with `TRUST` and `PROFILE`."""
+    return Settings(
+        service=ISSUER,
+        trust_roots=(TRUST.root_key.kid,),
+        trust_threshold=1,
+        min_root_version=0,
+        profile="default",
+        credential_store="file",
+        allow_file_store=True,
+        verifier="own",
+        ca_bundle="",
+        offline=False,
+        no_input=True,
+        managed=True,
+        state_directory=STATE,
+        origins=(),
+    ).replace(**changes)
+
+
+def enrol(world: World, directory: str = PROFILE, *, trust: Trust = TRUST, at: int = NOW - 60) -> None:
+    """Keep an enrolment, the root document and the latest time seen."""
+    world.make_directory(directory)
+    save_device(
+        world,
+        directory,
+        DeviceState(
+            mark=device_mark(world, directory),
+            issuer=ISSUER,
+            subject="u_1",
+            name="ada@acme.example",
+            device="d_1",
+            jkt=trust.device_key.kid,
+        ),
+    )
+    save_root(
+        world,
+        directory,
+        RootState(
+            pins=(trust.root_key.kid,), threshold=1, documents=(trust.root_document(),), fetched_at=NOW - HOUR
+        ),
+    )
+    save_high_water(world, directory, at)
+
+
+def keep(world: World, signed: bytes, directory: str = PROFILE, *, tool: str = "claude") -> None:
+    """Keep a launch token as a renewal does."""
+    save_token(
+        world,
+        directory,
+        (tool,),
+        TokenState(mark=device_mark(world, directory), tool=tool, executables=(tool,), token=signed),
+    )
+
+
+def managed_file(*, trust: Trust = TRUST, **changes: object) -> bytes:
+    """Render what device management writes."""
+    return render_json({"service": ISSUER, "trust_roots": [trust.root_key.kid], **changes})
+
+
+def make_workstation(*, trust: Trust = TRUST, **changes: object) -> FakeWorld:
+    """Make a fake workstation on which `claude` launches warm; `changes` are the token's."""
+    world = FakeWorld(now=NOW)
+    world.files[MANAGED] = managed_file(trust=trust)
+    world.owners[MANAGED] = world.owners["/etc/gatekeeper"] = 0
+    world.modes["/etc/gatekeeper"] = 0o755
+    install_claude(world)
+    enrol(world, trust=trust)
+    keep(world, trust.launch_token(**changes))
+    world.calls.clear()
+    return world
+
+
+def install_claude(world: FakeWorld, version: str = "2.1.3") -> None:
+    """Lay claude out as npm does, with its link in /usr/bin."""
+    from tests.fakes.world import Link
+
+    world.add_executable(TOOL_PATH)
+    world.files["/usr/bin/claude"] = Link(TOOL_PATH)
+    package = {"name": "@anthropic-ai/claude-code", "version": version, "bin": {"claude": "cli.js"}}
+    world.files[TOOL_PATH.replace("cli.js", "package.json")] = render_json(package)
