@@ -123,16 +123,19 @@ class FakeCalls:
         self.asked: list[tuple[Any, ...]] = []
         self.renewals: dict[str, Renewal] = {}
         self.issued: dict[str, bytes] = {}
-        self.standing: tuple[RequestView, ...] | Exception = ()
+        self.standing_requests: tuple[RequestView, ...] | Exception = ()
         self.granted: tuple[GrantView, ...] | Exception = ()
         self.recorded: tuple[RequestView, bool] = (request_view(), True)
         self.lost_answers = 0
-        self.answer: RequestView | BaseException = request_view(state="approved", grant="G-2", decided_by="sam@acme.example")
+        self.answer: RequestView | BaseException = request_view(
+            state="approved", grant="G-2", decided_by="sam@acme.example"
+        )
         self.stored = Stored(where="file", path="/home/ada/.local/share/gatekeeper/credential")
         self.signed_out = SignedOut(revoked=True)
         self.catalogue_error: Exception | None = None
 
     def renew(self, word: str, *, interactive: bool) -> Renewal:
+        """Issue what was prepared, else answer as told."""
         self.asked.append(("renew", word))
         if word in self.issued:
             keep(self.world, self.issued[word], tool=word)
@@ -140,32 +143,39 @@ class FakeCalls:
         return self.renewals.get(word, not_approved(word))
 
     def sync(self, *, lease_for: int | None) -> Sequence[tuple[str, Renewal]]:
+        """Give every prepared outcome."""
         self.asked.append(("sync", lease_for))
         return list(self.renewals.items())
 
     def fetch_catalogue(self) -> None:
+        """Keep a catalogue in the state."""
         self.asked.append(("fetch_catalogue",))
         if self.catalogue_error is not None:
             raise self.catalogue_error
         keep_catalogue(self.world)
 
-    def grants(self) -> Sequence[GrantView]:
-        self.asked.append(("grants",))
-        if isinstance(self.granted, Exception):
-            raise self.granted
-        return self.granted
+    def standing(self) -> tuple[Sequence[GrantView], Sequence[RequestView]]:
+        """Give grants and requests."""
+        self.asked.append(("standing",))
+        for answer in (self.granted, self.standing_requests):
+            if isinstance(answer, Exception):
+                raise answer
+        return self.granted, self.standing_requests  # type: ignore[return-value]
 
     def requests(self) -> Sequence[RequestView]:
+        """Give requests."""
         self.asked.append(("requests",))
-        if isinstance(self.standing, Exception):
-            raise self.standing
-        return self.standing
+        if isinstance(self.standing_requests, Exception):
+            raise self.standing_requests
+        return self.standing_requests
 
     def request(self, request_id: str) -> RequestView:
+        """Give one request."""
         self.asked.append(("request", request_id))
         return request_view(id=request_id)
 
     def create_request(self, new: NewRequest, *, key: str) -> tuple[RequestView, bool]:
+        """Record it, unless the answer gets lost."""
         self.asked.append(("create_request", new, key))
         if self.lost_answers:
             self.lost_answers -= 1
@@ -173,16 +183,19 @@ class FakeCalls:
         return self.recorded
 
     def cancel_request(self, request_id: str) -> RequestView:
+        """Cancel it."""
         self.asked.append(("cancel_request", request_id))
         return request_view(id=request_id, state="cancelled")
 
     def wait_for(self, request_id: str, *, timeout: float) -> RequestView:
+        """Answer at once."""
         self.asked.append(("wait_for", request_id, timeout))
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 
     def sign_in(self, *, code: str, device_name: str) -> SignedIn:
+        """Enrol."""
         self.asked.append(("sign_in", code, device_name))
         return SignedIn(
             subject="u_1",
@@ -194,6 +207,7 @@ class FakeCalls:
         )
 
     def sign_out(self) -> SignedOut:
+        """Forget."""
         self.asked.append(("sign_out",))
         return self.signed_out
 
@@ -231,7 +245,7 @@ class Desk:
         assert isinstance(found, dict)
         return status, found
 
-    def _open(self, profile: str, no_input: bool) -> Here:
+    def _open(self, profile: str, no_input: bool) -> Here:  # noqa: FBT001 - an `Opener`
         self.opened.append((profile, no_input))
         return Here(self.world, profile=profile, no_input=no_input, calls=self.calls)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.e2e import parts
+from tests.e2e import faketime, parts
 from tests.e2e.workplace import Service, Workstation, running
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in Path(item.path).parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tidy_time() -> Iterator[None]:
+    """Leave nothing of libfaketime's behind."""
+    yield
+    faketime.tidy()
 
 
 @pytest.fixture(scope="session")

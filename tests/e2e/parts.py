@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 OUTER = dict(os.environ)
 _LOCKED_TOOLS = Path(__file__).parent / "npm"
-_FAKE_TIME = ("usr/lib/*/faketime", "usr/lib/faketime", "usr/local/lib/faketime")
 
 
 def missing(part: str) -> NoReturn:
@@ -37,12 +36,6 @@ def missing(part: str) -> NoReturn:
 def program(name: str) -> str:
     """Return the path of a program of the operating system, or leave the test."""
     return shutil.which(name, path=OUTER["PATH"]) or missing(name)
-
-
-def fake_time_library() -> str:
-    """Return libfaketime's path, or leave the test."""
-    found = [path for place in _FAKE_TIME for path in Path("/").glob(f"{place}/libfaketime.so.1")]
-    return str(found[0]) if found else missing("libfaketime")
 
 
 def can_mount() -> bool:

@@ -395,11 +395,12 @@ class TestStep6TheLaunch:
             cwd=ada.home / "work",
             stdout=subprocess.PIPE,
         )
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        process.terminate()
-        assert process.stdout.read() == b"terminated\n"
-        assert process.wait(timeout=60) == 43
+        with process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            process.terminate()
+            assert process.stdout.read() == b"terminated\n"
+            assert process.wait(timeout=60) == 43
 
     def test_ctrl_c_is_the_tools(self, ada: Workstation) -> None:
         """Ctrl-C at the terminal is answered by the tool, not by gatekeeper."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.parts import fake_time_library
+from tests.e2e.faketime import clock
 from tests.e2e.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -268,11 +268,6 @@ class Workstation:
     def get_approved(self, tool: str, *options: str) -> str:
         """Ask, and have it approved; return the grant's id."""
         return self.service.approve(self.request(tool), *options)
-
-
-def clock(ahead: str) -> dict[str, str]:
-    """Return the environment in which a process's wall clock is ahead (or, with `-`, behind)."""
-    return {"LD_PRELOAD": fake_time_library(), "FAKETIME": ahead, "DONT_FAKE_MONOTONIC": "1"}
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ a `FakeWorld` or the real one. Signing is done once a module: keys are made at i
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.fakes.facts import HOUR, NOW, token
@@ -16,6 +18,7 @@ from gatekeeper.documents.launch_token import TYP, LaunchToken, render_launch_to
 from gatekeeper.strict import render_json
 from gatekeeper.trust.root import RootDocument, render_root_payload
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root, sign_token
+from gatekeeper.workstation.posix import PosixWorld
 from gatekeeper.workstation.state import (
     DeviceState,
     RootState,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from gatekeeper.workstation.world import World
 
 ISSUER = "https://gk.acme.example"
+UNREACHABLE_ISSUER = "http://127.0.0.1:9"  # the discard port: nobody answers there
 STATE = "/home/ada/.local/state/gatekeeper"
 PROFILE = f"{STATE}/profiles/default"
 MANAGED = "/etc/gatekeeper/managed.json"
@@ -46,6 +50,7 @@ class Trust:
         )
         self.log = LogKey.generate()
         self.device_key = SigningKey.generate()
+        self._signed: dict[LaunchToken, bytes] = {}
 
     def root_document(self, **changes: object) -> bytes:
         """Sign version 1 of the root document, made an hour ago."""
@@ -67,8 +72,12 @@ class Trust:
 
     def launch_token(self, **changes: object) -> bytes:
         """Sign a launch token for claude, issued a minute ago."""
-        claims = render_launch_token(self.claims(**changes))
-        return sign_token(self.approval, typ=TYP, claims=claims).encode()
+        claims = self.claims(**changes)
+        if claims not in self._signed:
+            self._signed[claims] = sign_token(
+                self.approval, typ=TYP, claims=render_launch_token(claims)
+            ).encode()
+        return self._signed[claims]
 
     def claims(self, **changes: object) -> LaunchToken:
         """Return what `launch_token` signs."""
@@ -98,7 +107,15 @@ def settings(**changes: object) -> Settings:
     ).replace(**changes)
 
 
-def enrol(world: World, directory: str = PROFILE, *, trust: Trust = TRUST, at: int = NOW - 60) -> None:
+def enrol(
+    world: World,
+    directory: str = PROFILE,
+    *,
+    trust: Trust = TRUST,
+    at: int = NOW - 60,
+    document: bytes = b"",
+    issuer: str = ISSUER,
+) -> None:
     """Keep an enrolment, the root document and the latest time seen."""
     world.make_directory(directory)
     save_device(
@@ -106,7 +123,7 @@ def enrol(world: World, directory: str = PROFILE, *, trust: Trust = TRUST, at: i
         directory,
         DeviceState(
             mark=device_mark(world, directory),
-            issuer=ISSUER,
+            issuer=issuer,
             subject="u_1",
             name="ada@acme.example",
             device="d_1",
@@ -117,7 +134,10 @@ def enrol(world: World, directory: str = PROFILE, *, trust: Trust = TRUST, at: i
         world,
         directory,
         RootState(
-            pins=(trust.root_key.kid,), threshold=1, documents=(trust.root_document(),), fetched_at=NOW - HOUR
+            pins=(trust.root_key.kid,),
+            threshold=1,
+            documents=(document or trust.root_document(),),
+            fetched_at=at,
         ),
     )
     save_high_water(world, directory, at)
@@ -159,3 +179,51 @@ def install_claude(world: FakeWorld, version: str = "2.1.3") -> None:
     world.files["/usr/bin/claude"] = Link(TOOL_PATH)
     package = {"name": "@anthropic-ai/claude-code", "version": version, "bin": {"claude": "cli.js"}}
     world.files[TOOL_PATH.replace("cli.js", "package.json")] = render_json(package)
+
+
+class RealWorkstation:
+    """The same on the real disk and clock, for tests that start processes. `tool` is a shell script."""
+
+    def __init__(self, place: Path, *, tool: str = "", trust: Trust = TRUST, **changes: object) -> None:
+        self.place = place
+        self.state = place / "state"
+        self.profile = self.state / "profiles" / "default"
+        self.script = place / "lib/node_modules/@anthropic-ai/claude-code/cli.sh"
+        self.environment = {
+            "HOME": str(place / "home"),
+            "PATH": f"{place / 'bin'}:/usr/bin:/bin",
+            "GATEKEEPER_STATE_DIR": str(self.state),
+            "GATEKEEPER_CONFIG_DIR": str(place / "config"),
+            "LC_ALL": "C.UTF-8",
+        }
+        for folder in (place / "home", place / "bin", place / "config", self.script.parent, self.profile):
+            folder.mkdir(parents=True)
+        self.script.write_text(f"#!/bin/sh\n{tool}\n")
+        self.script.chmod(0o755)
+        package = {"name": "@anthropic-ai/claude-code", "version": "2.1.3", "bin": {"claude": "cli.sh"}}
+        (self.script.parent / "package.json").write_bytes(render_json(package))
+        (place / "bin" / "claude").symlink_to(self.script)
+        pins = f'trust_roots = ["{trust.root_key.kid}"]'
+        (place / "config" / "config.toml").write_text(f'service = "{UNREACHABLE_ISSUER}"\n{pins}\n')
+        now = int(time.time())
+        world = PosixWorld()
+        document = trust.root_document(
+            issuer=UNREACHABLE_ISSUER, issued_at=now - HOUR, expires_at=now + 90 * 24 * HOUR
+        )
+        enrol(
+            world,
+            str(self.profile),
+            trust=trust,
+            at=now - 60,
+            document=document,
+            issuer=UNREACHABLE_ISSUER,
+        )
+        claims: dict[str, object] = {
+            "issuer": UNREACHABLE_ISSUER,
+            "issued_at": now - 60,
+            "not_before": now - 360,
+            "expires_at": now + 24 * HOUR,
+            "grant_ends": now + 30 * 24 * HOUR,
+            **changes,
+        }
+        keep(world, trust.launch_token(**claims), str(self.profile))

@@ -114,15 +114,21 @@ class LocalService:
 
     def approval_keys(self) -> ApprovalKeys:
         """Return the keys that launch tokens verify with."""
-        return ApprovalKeys(keys=tuple(public_key_of(k.public_jwk()) for k in self.service.authority.keys.approval))
+        return ApprovalKeys(
+            keys=tuple(public_key_of(k.public_jwk()) for k in self.service.authority.keys.approval)
+        )
 
     def policy_keys(self) -> PolicyKeys:
         """Return the keys that catalogues verify with."""
-        return PolicyKeys(keys=tuple(public_key_of(k.public_jwk()) for k in self.service.authority.keys.policy))
+        return PolicyKeys(
+            keys=tuple(public_key_of(k.public_jwk()) for k in self.service.authority.keys.policy)
+        )
 
     def status_keys(self) -> StatusKeys:
         """Return the keys that status lists verify with."""
-        return StatusKeys(keys=tuple(public_key_of(k.public_jwk()) for k in self.service.authority.keys.status))
+        return StatusKeys(
+            keys=tuple(public_key_of(k.public_jwk()) for k in self.service.authority.keys.status)
+        )
 
     def verified(self, token: str) -> LaunchToken:
         """Verify and type a launch token as a workstation would."""
@@ -147,13 +153,20 @@ class Workstation:
         self.service = service
         self.key = SigningKey.generate()
         self.address = address
-        self.nonce = service.nonce()
+        self.nonce = ""  # "" takes a fresh one for each proof
         self.access = ""
         self.refresh = ""
 
-    def proof(self, method: str, path: str, *, token: str = "", key: SigningKey | None = None, **wrong: str) -> str:
+    def proof(
+        self, method: str, path: str, /, *, token: str = "", key: SigningKey | None = None, **wrong: str
+    ) -> str:
         """Make a proof for one call."""
-        options = {"jti": f"jti-{next(_jtis)}", "nonce": self.nonce, "url": ISSUER + path, "method": method} | wrong
+        options = {
+            "jti": f"jti-{next(_jtis)}",
+            "nonce": self.nonce or self.service.nonce(),
+            "url": ISSUER + path,
+            "method": method,
+        } | wrong
         return make_proof(key or self.key, now=self.service.now, access_token=token, **options)
 
     def form(

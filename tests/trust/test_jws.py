@@ -451,7 +451,7 @@ def test_public_jwk_round_trip() -> None:
     for key in (KEY, OTHER):
         assert public_key_of(key.public_jwk()) == key.public
         assert render_public_jwk(key.public) == key.public_jwk()
-        theirs = ECKey.import_key(render_json(key.public_jwk()))
+        theirs = ECKey.import_key(json.loads(render_json(key.public_jwk())))
         assert theirs.thumbprint() == key.kid == thumbprint(key.public.x, key.public.y)
 
 
@@ -500,20 +500,20 @@ def test_joserfc_verifies_our_tokens() -> None:
     """An independent library reads what we sign, with the same header and the same claims."""
     for typ in jws.MAX_BYTES:
         token = sign_token(KEY, typ=typ, claims=launch_claims(name='Zoë ☃ "quoted" \\ \n'))
-        public = ECKey.import_key(render_json(KEY.public_jwk()))
+        public = ECKey.import_key(json.loads(render_json(KEY.public_jwk())))
         theirs = joserfc_jws.deserialize_compact(token, public, algorithms=["ES256"])
         assert theirs.headers() == {"alg": "ES256", "typ": typ, "kid": KEY.kid}
         assert json.loads(theirs.payload) == launch_claims(name='Zoë ☃ "quoted" \\ \n')
         with pytest.raises(BadSignatureError):
             joserfc_jws.deserialize_compact(
-                token, ECKey.import_key(render_json(OTHER.public_jwk())), algorithms=["ES256"]
+                token, ECKey.import_key(json.loads(render_json(OTHER.public_jwk()))), algorithms=["ES256"]
             )
 
 
 @VERIFIERS
 def test_we_verify_joserfcs_tokens(verify: Verify) -> None:
     """And the other way round: a token that joserfc signs in our profile passes."""
-    private = render_json(KEY.private_jwk())
+    private = json.loads(render_json(KEY.private_jwk()))
     token = joserfc_jws.serialize_compact(
         {"alg": "ES256", "typ": "gk-approval+jwt", "kid": KEY.kid}, GOOD, ECKey.import_key(private)
     )

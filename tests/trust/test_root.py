@@ -480,7 +480,7 @@ def test_joserfc_verifies_our_documents() -> None:
     text = json.loads(document(root(), A, B))
 
     def key_for(key: SigningKey) -> ECKey:
-        return ECKey.import_key(render_json(key.public_jwk()))
+        return ECKey.import_key(json.loads(render_json(key.public_jwk())))
 
     for at, key in enumerate((A, B)):
         one = {"payload": text["payload"], "signatures": [text["signatures"][at]]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from os import environ
+from os import devnull, environ
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -231,6 +231,7 @@ def make_root() -> Any:
 
 def main(arguments: Sequence[str], *, opener: Opener | None = None) -> int:
     """Run one command and return its exit status. Nothing escapes: not an error, not Ctrl-C, not a reader that has gone."""
+    _open_closed_streams()
     try:
         return _dispatch(list(arguments) or ["--help"], opener)
     except KeyboardInterrupt:
@@ -239,6 +240,9 @@ def main(arguments: Sequence[str], *, opener: Opener | None = None) -> int:
         return _report(error, arguments)
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _report(GatekeeperError("GK106", f"{where}{error.strerror or error}."), arguments)
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets words, never a traceback
         return _report(_as_bug(error), arguments)
     finally:
@@ -247,6 +251,16 @@ def main(arguments: Sequence[str], *, opener: Opener | None = None) -> int:
                 stream.flush()
             except (OSError, ValueError, AttributeError):
                 silence(stream)
+
+
+def _open_closed_streams() -> None:
+    """Lead streams that were closed before the start to the null device, so that no file takes their descriptor."""
+    if sys.stdin is None:
+        sys.stdin = open(devnull, encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stdout is None:
+        sys.stdout = open(devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
 def _dispatch(arguments: list[str], opener: Opener | None) -> int:

@@ -7,6 +7,8 @@ unless it says otherwise.
 
 from __future__ import annotations
 
+GLANCE_TIMEOUT = 4.0  # seconds: what is held here is shown instead
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
         def fetch_catalogue(self) -> None:
             """Get the catalogue, verify it and keep it in the state."""
 
-        def grants(self) -> Sequence[GrantView]:
-            """Return the own grants, of every state."""
+        def standing(self) -> tuple[Sequence[GrantView], Sequence[RequestView]]:
+            """Return the own grants and access requests, of every state, or fail soon: whoever looks needn't wait."""
 
         def requests(self) -> Sequence[RequestView]:
             """Return the own access requests, of every state."""
@@ -94,11 +96,13 @@ class ServiceCalls:
                 force=True,
             )
 
-    def grants(self) -> Sequence[GrantView]:
-        """GET /v1/grants."""
-        from gatekeeper.client.requests import list_grants
+    def standing(self) -> tuple[Sequence[GrantView], Sequence[RequestView]]:
+        """GET /v1/grants and /v1/requests."""
+        from gatekeeper.client.requests import list_grants, list_requests
+        from gatekeeper.client.session import open_session
 
-        return list_grants(self._session())
+        session = open_session(self._world, self._settings, timeout=GLANCE_TIMEOUT)
+        return list_grants(session), list_requests(session)
 
     def requests(self) -> Sequence[RequestView]:
         """GET /v1/requests."""

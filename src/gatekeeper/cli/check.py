@@ -53,8 +53,9 @@ def check(
     tools: Annotated[list[str], typer.Argument(metavar="TOOL...", help="Ids or executable names.")],
     *,
     min_ttl: Annotated[
-        str, typer.Option("--min-ttl", metavar="TIME", help="How long the approval must last at least.")
-    ] = "",
+        str | None,
+        typer.Option("--min-ttl", metavar="TIME", help="How long the approval must last at least."),
+    ] = None,
     format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")] = "text",
     as_json: Json = False,
     offline: Offline = False,
@@ -63,7 +64,8 @@ def check(
     here: Here = ctx.obj.here()
     if format_ not in FORMATS:
         raise GatekeeperError("GK100", f"--format takes one of {', '.join(FORMATS)}, not {format_!r}.")
-    least = parse_duration(min_ttl, option="--min-ttl") if min_ttl else 0
+    # An empty one is an error: a pipeline whose variable is missing must not check less than it means to.
+    least = 0 if min_ttl is None else parse_duration(min_ttl, option="--min-ttl")
     for word in tools:
         require_tool(word)
     here.require_service()

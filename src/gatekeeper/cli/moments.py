@@ -32,7 +32,11 @@ def parse_duration(text: str, *, option: str) -> int:
         GatekeeperError: GK100, it is none of these; the message names `option`.
     """
     number, unit = text[:-1], text[-1:]
-    seconds = int(number) * _UNITS[unit] if number.isdecimal() and len(number) < 10 and unit in _UNITS else 0
+    seconds = (
+        int(number) * _UNITS[unit]
+        if number.isascii() and number.isdigit() and len(number) < 10 and unit in _UNITS
+        else 0
+    )
     if not 0 < seconds <= MAX_SECONDS:
         raise GatekeeperError(
             "GK100", f"{option} takes a length of time such as 30d, 12h, 90m or 45s, not {text!r}."

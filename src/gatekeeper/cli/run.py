@@ -34,12 +34,13 @@ from gatekeeper.documents.verdict import UNDETERMINED, Verdict
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.launch.attempt import CONFIGURATION, DIGEST, LIBRARY, Decided, NotWarm, attempt
 from gatekeeper.launch.perform import write_verdict
-from gatekeeper.workstation.state import DeviceState, TokenState, load_backoff, load_token, save_digest
+from gatekeeper.workstation.state import DeviceState, load_backoff, save_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gatekeeper.cli.calls import Calls
     from gatekeeper.decision.facts import Facts, Renewal
+    from gatekeeper.decision.notice import Notice
     from gatekeeper.documents.api import RequestView
     from gatekeeper.launch.argv import Invocation
     from gatekeeper.workstation.world import World
@@ -64,7 +65,7 @@ def report(world: World, error: GatekeeperError, invocation: Invocation | None) 
     """Tell an error on stderr and in the result file, and return `run`'s exit status."""
     row = CODES.get(error.code) or CODES["GK901"]
     tool = "" if invocation is None else invocation.tool
-    print_notice(error_notice(error, tool=tool, agent=under_agent(world.environment())))
+    _show(error_notice(error, tool=tool, agent=under_agent(world.environment())))
     if invocation is None or not invocation.result_file:
         return row.run_exit
     verdict = Verdict(code=row.code, decision=UNDETERMINED, tool=tool, exit=row.run_exit, reason=error.detail)
@@ -72,9 +73,22 @@ def report(world: World, error: GatekeeperError, invocation: Invocation | None) 
         write_verdict(world, invocation.result_file, verdict)
     except GatekeeperError as unwritten:
         if unwritten.detail != error.detail:
-            print_notice(error_notice(unwritten, tool=tool))
+            _show(error_notice(unwritten, tool=tool))
         return CODES[unwritten.code].run_exit
     return row.run_exit
+
+
+# stdout is the tool's alone, and a closed stderr is nobody's.
+
+
+def _show(notice: Notice) -> None:
+    if sys.stderr is not None:
+        print_notice(notice, sys.stderr)
+
+
+def _say(line: str) -> None:
+    if sys.stderr is not None:
+        say(line, sys.stderr)
 
 
 class _Desk:
@@ -83,7 +97,7 @@ class _Desk:
     def __init__(self, world: World, invocation: Invocation, calls: Calls | None) -> None:
         self._world = world
         self._invocation = invocation
-        self._here = Here(world, profile=invocation.profile, calls=calls)
+        self._here = Here(world, profile=invocation.profile, no_input=invocation.no_input, calls=calls)
         self._quiet = False
 
     def finish(self, outcome: NotWarm | Decided) -> int:
@@ -123,7 +137,7 @@ class _Desk:
 
     def _say_warnings(self) -> None:
         for warning in self._here.settings.warnings:
-            say(f"gatekeeper: {warning}", sys.stderr)
+            _say(f"gatekeeper: {warning}")
 
     def _measure(self, facts: Facts | None) -> None:
         from gatekeeper.launch.recognise import measure
@@ -150,7 +164,7 @@ class _Desk:
         if reason == STALE and now < until <= now + BACKOFF_FOR:
             self._quiet = True
             return Unreachable(code="GK601", detail="it was tried less than a minute ago")
-        tool = self._tool_id()
+        tool = self._here.tool_id(self._invocation.tool)
         with waiting(f"renewing the approval of {tool}"):
             renewal = self._here.calls.renew(tool, interactive=reason != STALE and self._here.may_ask())
         self._here.forget_held()
@@ -160,19 +174,9 @@ class _Desk:
     def _offline(self) -> bool:
         return self._invocation.offline or self._here.settings.offline
 
-    def _tool_id(self) -> str:
-        """Return the tool's id where TOOL is an executable's name; the service is asked by id."""
-        word = self._invocation.tool
-        kept = load_token(self._world, self._here.directory, word)
-        if isinstance(kept, TokenState):
-            return kept.tool
-        catalogue = self._here.held.catalogue
-        tool = None if catalogue is None else catalogue.tool(word)
-        return word if tool is None else tool.id
-
     def _announce(self, allow: Allow, facts: Facts) -> None:
         if not self._quiet:
-            say(still_usable(allow, now=facts.now), sys.stderr)
+            _say(still_usable(allow, now=facts.now))
 
     # Requests
 
@@ -183,12 +187,12 @@ class _Desk:
             return decided
         from secrets import token_urlsafe
 
-        tool = self._tool_id()
+        tool = self._here.tool_id(self._invocation.tool)
         with waiting(f"asking for the approval of {tool}"):
             request, created = self._here.calls.create_request(
                 NewRequest(tool=tool, reason=self._invocation.reason), key=token_urlsafe(18)
             )
-        say(f"gatekeeper: request {request.id} {'was sent' if created else 'stands already'}.", sys.stderr)
+        _say(f"gatekeeper: request {request.id} {'was sent' if created else 'stands already'}.")
         return decided.replace(decision=_pending(self._invocation.tool, request))
 
     def _awaited(self, decided: Decided) -> Decided:
@@ -216,7 +220,7 @@ class _Desk:
 
     def _refused(self, decided: Decided) -> int:
         decision = decided.decision
-        print_notice(notice_for(decision, self._scene(decided.facts)))
+        _show(notice_for(decision, self._scene(decided.facts)))
         row = CODES[decision.code]
         if self._invocation.result_file:
             verdict = verdict_of(decision, decided.facts, running=True)

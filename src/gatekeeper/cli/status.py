@@ -61,7 +61,8 @@ def status(ctx: typer.Context, *, as_json: Json = False, offline: Offline = Fals
 def ask(here: Here) -> Answer:
     """Ask for the own grants and requests; an error is part of the answer."""
     try:
-        return Answer(grants=tuple(here.calls.grants()), requests=tuple(here.calls.requests()))
+        grants, requests = here.calls.standing()
+        return Answer(grants=tuple(grants), requests=tuple(requests))
     except (ServiceUnreachable, ServiceRefused, TrustError) as error:
         return Answer(error=error)
     except GatekeeperError as error:

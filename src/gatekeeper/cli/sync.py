@@ -36,18 +36,18 @@ def sync(
     ctx: typer.Context,
     *,
     lease: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--lease",
             metavar="TIME",
             help="Ask for tokens that work this long offline, as far as policy allows.",
         ),
-    ] = "",
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Renew every approval now. A tool that isn't approved for you is no error; a service that can't be reached is."""
     here: Here = ctx.obj.here()
-    lease_for = parse_duration(lease, option="--lease") if lease else None
+    lease_for = None if lease is None else parse_duration(lease, option="--lease")
     here.require_sign_in()
     with waiting(f"Renewing with {here.settings.service}"):
         renewals = here.calls.sync(lease_for=lease_for)

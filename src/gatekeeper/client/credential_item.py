@@ -24,7 +24,8 @@ class Credential(Value):
     """What signs this device in. `device_key_jwk` is a private JWK as JSON text; never shown, never logged.
 
     `refresh_token` is "" before the first sign-in. `pending_jwk` is a key that a one-time code was sent with and
-    no answer came yet; `pending_code` tells which code (a hash), `pending_at` when.
+    no answer came yet; `pending_code` tells which code (a hash), `pending_at` when; they outlast the sign-in, so
+    that the code finds its key again.
     """
 
     issuer: str

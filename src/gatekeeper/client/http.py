@@ -64,6 +64,12 @@ class Http:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        # A command may end without closing; the sockets must not wait for the garbage collector's warning.
+        client = getattr(self, "_client", None)
+        if client is not None:
+            client.close()
+
     def end_within(self, seconds: float) -> None:
         """Let all further calls together take at most `seconds`, whatever each may take."""
         self._ends_at = monotonic() + seconds
@@ -170,6 +176,8 @@ class _Call:
             self.outcome.put(self._fetch())
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self.outcome.put(error)
+        if self.abandoned.is_set():
+            self._client.close()
 
     def _fetch(self) -> Reply:
         response = self._client.send(self._request, stream=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlencode
 
 from gatekeeper.client.answers import check_reply, new_nonce, read_body, unreadable, wants_nonce
@@ -75,6 +75,12 @@ class Session:
         self._nonce = load_nonce(world, self.directory)
         self._access = ""
         self._access_until = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
     def call(
         self,

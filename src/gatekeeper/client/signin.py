@@ -104,6 +104,9 @@ def sign_in_with_code(world: World, settings: Settings, *, code: str, device_nam
             subject=answer.subject,
             name=answer.name,
             device=answer.device,
+            # Should the state not be writable now, the same code must find this very key again.
+            pending_code=credential.pending_code,
+            pending_at=credential.pending_at,
         )
         stored = save_credential(world, settings, signed_in, prompt_for=prompt_for)
         session = Session(settings, world, http, signed_in)
@@ -138,7 +141,7 @@ def sign_out(world: World, settings: Settings) -> SignedOut:
         if credential is not None and credential.refresh_token:
             outcome = _revoke(world, settings, credential)
         delete_credential(world, settings, prompt_for=prompt_for)
-        remove_record(world, f"{directory}/{NONCE}")  # the revocation's answer brought another
+        remove_record(world, f"{directory}/{NONCE}")
     return outcome
 
 
@@ -153,8 +156,9 @@ def _with_pending_key(
     mark = b64url_encode(sha256(f"gatekeeper code 1\0{code}".encode()).digest()[:16])
     credential = standing or Credential(issuer=settings.service)
     fresh = 0 <= now - credential.pending_at < REPEAT_WITHIN
-    if credential.pending_jwk and credential.pending_code == mark and fresh:
-        return credential
+    key = credential.pending_jwk or credential.device_key_jwk
+    if key and credential.pending_code == mark and fresh:
+        return credential.replace(pending_jwk=key)
     key = render_json(SigningKey.generate().private_jwk()).decode("ascii")
     credential = credential.replace(pending_jwk=key, pending_code=mark, pending_at=now)
     save_credential(world, settings, credential, prompt_for=prompt_for)
@@ -218,7 +222,7 @@ def _forget_state(world: World, directory: str) -> None:
     remove_tokens(world, directory, "")
     remove_device(world, directory)
     remove_catalogue(world, directory)
-    for name in (ASKED, NONCE, "backoff.json", "highwater.json"):
+    for name in (ASKED, "backoff.json", "highwater.json"):
         remove_record(world, f"{directory}/{name}")
 
 

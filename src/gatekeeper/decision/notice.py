@@ -291,7 +291,8 @@ def _said(decision: NotAllowed, scene: Scene, rule: str) -> str:
         return words
     match code:
         case "GK304" | "GK305":
-            return _joined(" ", _sentence(decision.detail), _approved_identity(decision, facts))
+            found = _joined(" ", _sentence(decision.detail), _approved_identity(decision, facts))
+            return found or CODES[code].meaning
         case "GK306":
             return _repository_words(decision.detail, rule)
         case "GK307" | "GK309" | "GK403" | "GK311":
@@ -350,7 +351,8 @@ def _last_seen(facts: Facts | None) -> str:
     if facts is None or isinstance(facts.token, Absent):
         return ""
     ago = render_span(facts.now - facts.token.issued_at)
-    return f"verified {ago} ago, usable until {render_instant(facts.token.expires_at)}"
+    usable = "usable" if facts.now <= facts.token.expires_at else "was usable"
+    return f"verified {ago} ago, {usable} until {render_instant(facts.token.expires_at)}"
 
 
 def _command(decision: NotAllowed, scene: Scene) -> str:

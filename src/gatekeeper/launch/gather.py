@@ -33,13 +33,14 @@ from gatekeeper.workstation.state import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gatekeeper.config.settings import Settings
     from gatekeeper.decision.facts import Match, Renewal
     from gatekeeper.documents.launch_token import Exclusion, LaunchToken
     from gatekeeper.launch.argv import Invocation
     from gatekeeper.trust.jws import Verify
     from gatekeeper.trust.root import TrustedRoot
-    from gatekeeper.workstation.state import Key
     from gatekeeper.workstation.world import Stat, World
 
 
@@ -67,7 +68,7 @@ def gather(
     held = look(world, settings, verify=verify)
     kept = load_token(world, held.directory, invocation.tool)
     token = held_token(kept, held, settings, now=now, verify=verify)
-    executable = _find_executable(world, invocation, kept, held.directory)
+    executable = _find_executable(world, invocation, kept, _digests_of(world, held.directory, token))
     match: Match | None = None
     exclusion: Exclusion | None = None
     if not isinstance(token, Absent):
@@ -172,7 +173,7 @@ def held_token(
 
 
 def _find_executable(
-    world: World, invocation: Invocation, kept: TokenState | Absent, directory: str
+    world: World, invocation: Invocation, kept: TokenState | Absent, digest: Callable[[Stat], str]
 ) -> Executable | NotInstalled | Loop:
     names: tuple[str, ...] = (invocation.tool,)
     # An id stands for any of the tool's executables; the name of one of them for that one alone.
@@ -185,15 +186,18 @@ def _find_executable(
     found = find(world, names, path=environment.get("PATH", ""), own=own_of(world, *own_paths))
     if not isinstance(found, str):
         return found
-    digests: dict[Key, str] | None = None
+    return examine(world, found, digest_of=digest)
 
-    def known_digest(stat: Stat) -> str:
-        nonlocal digests
-        if digests is None:
-            digests = load_digests(world, directory)
-        return digest_of(digests, stat)
 
-    return examine(world, found, digest_of=known_digest)
+def _digests_of(world: World, directory: str, token: LaunchToken | Absent) -> Callable[[Stat], str]:
+    """Return how a digest is looked up. The cache is read only for a token that lists digests."""
+
+    def look_up(stat: Stat) -> str:
+        if isinstance(token, Absent) or not any(one.sha256 for one in token.identities):
+            return ""
+        return digest_of(load_digests(world, directory), stat)
+
+    return look_up
 
 
 def _excluded(world: World, token: LaunchToken) -> Exclusion | None:

@@ -39,7 +39,7 @@ def parse_git_config(data: bytes) -> list[Entry]:
             at = _line_end(text, at)
         elif char == "[":
             section, subsection, at = _header(text, at + 1)
-        elif char in _LETTERS and section:
+        elif char in _LETTERS:  # even before any section, where git keeps it under no name
             key, value, at = _variable(text, at)
             entries.append((section, subsection, key, value))
         else:
@@ -59,10 +59,10 @@ def _header(text: str, at: int) -> tuple[str, str, int]:
         at += 1
     # The old form folds the subsection's case, as git does.
     section, dot, subsection = text[start:at].lower().partition(".")
-    if text[at : at + 1] != "]":
+    if text[at : at + 1] != "]" or at == start:
         quoted, at = _quoted_subsection(text, at)
         subsection += dot + quoted
-    if text[at : at + 1] != "]" or not section:
+    if text[at : at + 1] != "]" or at == start:
         raise Malformed("git's configuration can't be read")
     return section, subsection, at + 1
 
@@ -107,31 +107,30 @@ def _value(text: str, at: int) -> tuple[str, int]:
     line = text[at:end]
     if not any(mark in line for mark in '"\\#;'):
         return line.strip(_SPACE), end
-    parts: list[str] = []
-    blanks = ""
+    value = blanks = ""
     in_quotes = False
     while at < len(text) and text[at] != "\n":
         char = text[at]
         at += 1
         if not in_quotes and char in _SPACE:
-            blanks += char if parts else ""
+            blanks += char if value else ""
             continue
         if not in_quotes and char in "#;":
             at = _line_end(text, at)
             break
-        parts.append(blanks)
+        value += blanks
         blanks = ""
         if char == '"':
             in_quotes = not in_quotes
         elif char != "\\":
-            parts.append(char)
-        elif text[at : at + 1] == "\n":
+            value += char
+        elif text[at : at + 1] in ("", "\n"):  # the end of a file ends a line, too
             at += 1
         elif text[at : at + 1] in _ESCAPES:
-            parts.append(_ESCAPES[text[at]])
+            value += _ESCAPES[text[at]]
             at += 1
         else:
             raise Malformed("git's configuration can't be read")
     if in_quotes:
         raise Malformed("git's configuration can't be read")
-    return "".join(parts), at
+    return value, at

@@ -87,12 +87,15 @@ def make_app(service: Service) -> Starlette:
                 await sweeping
             service.store.close()
 
-    return Starlette(
+    app = Starlette(
         routes=routes_of(service),
         middleware=[Middleware(Envelope, service=service)],
         exception_handlers={404: not_found},
         lifespan=lifespan,
     )
+    # A proof is for one exact address: a redirect to another would only hide a wrong one.
+    app.router.redirect_slashes = False
+    return app
 
 
 def serve(settings: ServiceSettings, *, announce: Callable[[str], None]) -> None:

@@ -105,7 +105,7 @@ class PosixWorld:
         try:
             descriptor = os.open(temporary, flags, 0o600)
             try:
-                pass  # whatever the umask took away
+                os.fchmod(descriptor, 0o600)  # whatever the umask took away
                 view = memoryview(data)
                 while view:
                     view = view[os.write(descriptor, view) :]

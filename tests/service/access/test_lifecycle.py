@@ -74,14 +74,18 @@ def test_grants(state: str, act: str) -> None:
     assert caught.value.code == "GK408"
 
 
-@pytest.mark.parametrize(("state", "act"), [("pending", "activate"), ("ended", "approve"), ("", ""), ("x", "deny")])
+@pytest.mark.parametrize(
+    ("state", "act"), [("pending", "activate"), ("ended", "approve"), ("", ""), ("x", "deny")]
+)
 def test_an_unknown_word_is_a_bug(state: str, act: str) -> None:
     """Never a refusal that a person would be told."""
     with pytest.raises(RuntimeError):
         request_after(state, act)
 
 
-@pytest.mark.parametrize(("state", "act"), [("active", "approve"), ("pending", "revoke"), ("", ""), ("x", "end")])
+@pytest.mark.parametrize(
+    ("state", "act"), [("active", "approve"), ("pending", "revoke"), ("", ""), ("x", "end")]
+)
 def test_an_unknown_word_of_grants_is_a_bug(state: str, act: str) -> None:
     """Never a refusal that a person would be told."""
     with pytest.raises(RuntimeError):

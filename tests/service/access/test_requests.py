@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from tests.service.store.parts import CATALOGUE, DAY, NOW, REASON, code_of, new_store
 
 from gatekeeper.documents.api import NewRequest
 from gatekeeper.service.access.asking import _scope_key
@@ -29,7 +31,6 @@ from gatekeeper.service.people.subjects import Subject, ensure_subject
 from gatekeeper.service.policy.folder import apply_policy, current_policy
 from gatekeeper.service.store.tables import requests, subjects
 from gatekeeper.service.store.transactions import Store
-from tests.service.store.parts import CATALOGUE, DAY, NOW, REASON, code_of, new_store
 
 WEEK = 7 * DAY
 
@@ -56,12 +57,12 @@ def sam(store: Store) -> Subject:
         return ensure_subject(tx, "sam@acme.example", now=NOW)
 
 
-def _new(**changes: object) -> NewRequest:
-    return NewRequest(**({"tool": "probe", "reason": REASON} | changes))  # type: ignore[arg-type]
+def _new(**changes: Any) -> NewRequest:
+    return NewRequest(**({"tool": "probe", "reason": REASON} | changes))
 
 
 def _ask(
-    store: Store, subject: Subject, *, key: str = "", now: int = NOW, **changes: object
+    store: Store, subject: Subject, *, key: str = "", now: int = NOW, **changes: Any
 ) -> tuple[AccessRequest, bool]:
     with store.write() as tx:
         policy = current_policy(tx, now=now)
@@ -71,7 +72,7 @@ def _ask(
 
 
 def _approve(
-    store: Store, request: str, by: Subject, *, now: int = NOW, **changes: object
+    store: Store, request: str, by: Subject, *, now: int = NOW, **changes: Any
 ) -> tuple[AccessRequest, Grant]:
     given = {"method": "operator", "duration": "", "zones": None, "reason": "fine"} | changes
     with store.write() as tx:
@@ -81,11 +82,13 @@ def _approve(
             policy=current_policy(tx, now=now),
             reviewer=by,
             now=now,
-            **given,  # type: ignore[arg-type]
+            **given,
         )
 
 
-def _deny(store: Store, request: str, by: Subject, *, now: int = NOW, reason: str = "not now") -> AccessRequest:
+def _deny(
+    store: Store, request: str, by: Subject, *, now: int = NOW, reason: str = "not now"
+) -> AccessRequest:
     with store.write() as tx:
         return deny_request(tx, request, reviewer=by, method="operator", reason=reason, now=now)
 
@@ -131,7 +134,10 @@ def test_a_request_says_all_that_was_asked(store: Store, ada: Subject) -> None:
     with store.read() as tx:
         assert get_request(tx, "R-1", now=NOW) == request
         (message,) = undelivered(tx, limit=9)
-        assert (message.kind, dict(message.payload)) == ("request.created", {"request": "R-1", "subject": ada.id})
+        assert (message.kind, dict(message.payload)) == (
+            "request.created",
+            {"request": "R-1", "subject": ada.id},
+        )
 
 
 def test_an_executable_s_name_asks_for_its_tool(store: Store, ada: Subject) -> None:
@@ -170,7 +176,7 @@ def test_an_executable_s_name_asks_for_its_tool(store: Store, ada: Subject) -> N
         ({"ticket": "x" * 129}, "GK100"),
     ],
 )
-def test_what_may_be_asked(store: Store, ada: Subject, changes: dict[str, object], code: str) -> None:
+def test_what_may_be_asked(store: Store, ada: Subject, changes: dict[str, Any], code: str) -> None:
     """Everything else is refused with its own code, and leaves nothing behind."""
     assert code_of(lambda: _ask(store, ada, **changes)) == code
     assert _traces(store) == ((0, 0, 0) if code else (1, 1, 1))
@@ -187,7 +193,9 @@ def test_a_reason_is_kept_as_it_is(store: Store, ada: Subject) -> None:
 def test_the_same_again_is_the_one_that_is_pending(store: Store, ada: Subject, sam: Subject) -> None:
     """Tool, zones and subject make the scope; other words and durations don't make a second request."""
     first, _ = _ask(store, ada, zones=("frontier-models", "none"))
-    again, created = _ask(store, ada, zones=("none", "frontier-models", "none"), reason=REASON * 2, duration="1d")
+    again, created = _ask(
+        store, ada, zones=("none", "frontier-models", "none"), reason=REASON * 2, duration="1d"
+    )
     assert (again, created) == (first, False)
     assert _ask(store, ada)[1] is True
     assert _ask(store, sam)[1] is True
@@ -242,7 +250,9 @@ def test_old_keys_are_forgotten(store: Store, ada: Subject) -> None:
         assert sweep_idempotency(tx, NOW + DAY) == 1
 
 
-@pytest.mark.parametrize("request_id", ["R-2", "R-0", "R-01", "r-1", "1", "", "G-1", "R-1 ", "R-99999999999999", "R-1\n"])
+@pytest.mark.parametrize(
+    "request_id", ["R-2", "R-0", "R-01", "r-1", "1", "", "G-1", "R-1 ", "R-99999999999999", "R-1\n"]
+)
 def test_an_unknown_id_is_said_so(store: Store, ada: Subject, request_id: str) -> None:
     """GK409, however hostile it is."""
     _ask(store, ada)
@@ -310,7 +320,7 @@ def test_a_review_may_narrow(store: Store, ada: Subject, sam: Subject) -> None:
     ],
 )
 def test_a_review_that_may_not_be_leaves_no_trace(
-    store: Store, ada: Subject, sam: Subject, changes: dict[str, object], code: str
+    store: Store, ada: Subject, sam: Subject, changes: dict[str, Any], code: str
 ) -> None:
     """Never wider, never by another way; the request stays pending."""
     asked, _ = _ask(store, ada, duration="10d")
@@ -351,7 +361,7 @@ def test_a_denial_carries_its_reason(store: Store, ada: Subject, sam: Subject) -
 def test_what_was_decided_stays(store: Store, ada: Subject, sam: Subject, first: str, second: str) -> None:
     """A second act of any kind comes too late, and leaves no trace."""
     asked, _ = _ask(store, ada)
-    acts = {
+    acts: dict[str, Callable[[], object]] = {
         "approve": lambda: _approve(store, asked.id, sam),
         "deny": lambda: _deny(store, asked.id, sam),
         "cancel": lambda: _cancel(store, asked.id, ada),

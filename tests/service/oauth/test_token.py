@@ -45,7 +45,11 @@ def test_an_expired_code_is_refused(local: LocalService) -> None:
     local.now += 86_401
     station = Workstation(local)
     answer = station.redeem(code)
-    assert (answer.status_code, answer.json()["code"], answer.json()["error"]) == (400, "GK203", "invalid_grant")
+    assert (answer.status_code, answer.json()["code"], answer.json()["error"]) == (
+        400,
+        "GK203",
+        "invalid_grant",
+    )
 
 
 def test_wrong_used_and_expired_codes_sound_alike(local: LocalService) -> None:
@@ -67,7 +71,9 @@ def test_guessing_is_limited_for_an_address(local: LocalService) -> None:
     limited = station.redeem(code)
     assert (limited.status_code, limited.json()["code"]) == (429, "GK206")
     assert limited.headers["retry-after"] == str(limited.json()["retry_after"]) == str(WINDOW_SECONDS)
-    assert Workstation(local, address="198.51.100.9").redeem(local.invite("sam@acme.example")).status_code == 200
+    assert (
+        Workstation(local, address="198.51.100.9").redeem(local.invite("sam@acme.example")).status_code == 200
+    )
     local.now += WINDOW_SECONDS
     assert station.redeem(code).status_code == 200
 
@@ -104,7 +110,11 @@ def test_another_key_is_refused_and_recorded(local: LocalService) -> None:
     thief = Workstation(local)
     thief.refresh, thief.access = station.refresh, station.access
     answer = thief.renew()
-    assert (answer.status_code, answer.json()["code"], answer.json()["error"]) == (400, "GK201", "invalid_grant")
+    assert (answer.status_code, answer.json()["code"], answer.json()["error"]) == (
+        400,
+        "GK201",
+        "invalid_grant",
+    )
     assert acts(local)[-1] == "refresh.wrong_key"
     assert thief.call("GET", "/v1/me").status_code == 401
     assert acts(local)[-1] == "access.wrong_key"
@@ -136,7 +146,10 @@ def test_a_signed_out_device_gets_nothing(local: LocalService) -> None:
 def test_another_key_revokes_nothing(local: LocalService) -> None:
     """A token is revoked only with the key that it is bound to."""
     station = local.workstation()
-    assert Workstation(local).form("/oauth/revoke", {"client_id": CLIENT, "token": station.refresh}).status_code == 200
+    assert (
+        Workstation(local).form("/oauth/revoke", {"client_id": CLIENT, "token": station.refresh}).status_code
+        == 200
+    )
     assert station.renew().status_code == 200
 
 
@@ -148,7 +161,10 @@ def test_another_key_revokes_nothing(local: LocalService) -> None:
         ({"grant_type": "refresh_token", "refresh_token": "x"}, "invalid_request"),
         ({"grant_type": "refresh_token", "refresh_token": "x", "client_id": "other"}, "invalid_client"),
         ({"grant_type": "refresh_token", "client_id": CLIENT}, "invalid_request"),
-        ({"grant_type": "urn:gatekeeper:grant-type:invite", "client_id": CLIENT, "code": "x"}, "invalid_request"),
+        (
+            {"grant_type": "urn:gatekeeper:grant-type:invite", "client_id": CLIENT, "code": "x"},
+            "invalid_request",
+        ),
     ],
 )
 def test_a_malformed_form_is_answered_as_rfc_6749(
@@ -237,7 +253,6 @@ def test_nothing_is_issued_when_the_root_document_is_over(local: LocalService) -
     """Once the root document has ended, nothing that would not be believed is signed: 503, so clients say unreachable."""
     station = local.workstation()
     local.now = NOW + 100 * 86_400
-    station.nonce = local.nonce()
     # The refresh token idles out long before a root document: sign in anew.
     station.redeem(local.invite())
     answer = station.launch("aider")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
+from tests.service.store.parts import DAY, NOW, at_once, code_of, new_store
 
 from gatekeeper.service.people.devices import (
     Device,
@@ -43,7 +45,6 @@ from gatekeeper.service.store.tables import (
     subjects,
 )
 from gatekeeper.service.store.transactions import Store
-from tests.service.store.parts import DAY, NOW, at_once, code_of, new_store
 
 JKT = "A" * 43
 OTHER = "B" * 43
@@ -113,7 +114,9 @@ def test_a_lost_answer_can_be_asked_for_again(store: Store, ada: Subject, later:
         assert devices_of(tx, ada.id) == [device]
 
 
-@pytest.mark.parametrize(("at", "code"), [(NOW + DAY - 1, ""), (NOW + DAY, "GK203"), (NOW + 2 * DAY, "GK203")])
+@pytest.mark.parametrize(
+    ("at", "code"), [(NOW + DAY - 1, ""), (NOW + DAY, "GK203"), (NOW + 2 * DAY, "GK203")]
+)
 def test_a_code_expires(store: Store, ada: Subject, at: int, code: str) -> None:
     """At the second that was announced."""
     invite = _invite(store, ada)
@@ -138,7 +141,9 @@ def test_a_guessed_code_is_refused(store: Store, ada: Subject, guess: str) -> No
     assert str(wrong.value) == str(used.value)
 
 
-@pytest.mark.parametrize("typed", [str.lower, lambda c: c.replace("-", ""), lambda c: f" {c.replace('-', ' ')}\n"])
+@pytest.mark.parametrize(
+    "typed", [str.lower, lambda c: c.replace("-", ""), lambda c: f" {c.replace('-', ' ')}\n"]
+)
 def test_a_code_may_be_typed_as_people_type(store: Store, ada: Subject, typed: object) -> None:
     """Case, dashes and spaces don't matter."""
     assert callable(typed)
@@ -167,7 +172,7 @@ def test_one_code_at_once_makes_one_device(store: Store, ada: Subject) -> None:
     """Of several keys that come together, one gets in."""
     code = _invite(store, ada)
     keys = [f"{n}" * 43 for n in range(4)]
-    outcomes = at_once(*(lambda k=key: _redeem(store, code, jkt=k) for key in keys))  # type: ignore[misc]
+    outcomes = at_once(*(partial(_redeem, store, code, jkt=key) for key in keys))
     assert sum(isinstance(outcome, Device) for outcome in outcomes) == 1
     with store.read() as tx:
         assert len(devices_of(tx, ada.id)) == 1
@@ -301,7 +306,9 @@ def test_tokens_are_stored_as_digests(store: Store, device: Device) -> None:
 
 
 @pytest.mark.parametrize(("at", "code"), [(ACCESS_FOR - 1, ""), (ACCESS_FOR, "GK201")])
-def test_an_access_token_lasts_ten_minutes(store: Store, ada: Subject, device: Device, at: int, code: str) -> None:
+def test_an_access_token_lasts_ten_minutes(
+    store: Store, ada: Subject, device: Device, at: int, code: str
+) -> None:
     """And says who calls, from which device."""
     with store.write() as tx:
         token = issue_access(tx, device=device, now=NOW)

@@ -7,16 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
+from tests.service.store.parts import NOW, code_of, new_store
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.people.names import canonical_name, check_free_text, check_name, visible_length
 from gatekeeper.service.people.subjects import ensure_subject, find_subject, get_subject
 from gatekeeper.service.store.transactions import Store
-from tests.service.store.parts import NOW, code_of, new_store
 
-MISLEADING = ["a\nb", "a\x00b", "a\x1b[31mb", "a\u202eb", "a\u200bb", "a\u2028b", "a\ud800b", "a\x7fb", "\ufeffa"]
+MISLEADING = [
+    "a\nb",
+    "a\x00b",
+    "a\x1b[31mb",
+    "a\u202eb",
+    "a\u200bb",
+    "a\u2028b",
+    "a\ud800b",
+    "a\x7fb",
+    "\ufeffa",
+]
 
 
 @pytest.fixture
@@ -32,15 +42,17 @@ def test_a_canonical_name_is_its_own(text: str) -> None:
     """Making a name canonical twice is making it once, and no case or form of it gives another."""
     try:
         name = canonical_name(text)
-    except GatekeeperError as error:
-        assert error.code == "GK100"
+    except GatekeeperError:
+        event("refused")
         return
     assert canonical_name(name) == name
     assert canonical_name(unicodedata.normalize("NFKC", text)) == name
     assert canonical_name(f"  {name} ") == name
 
 
-@pytest.mark.parametrize("spelling", ["Ada@ACME.example", " ada@acme.example ", "ａｄａ@acme.example"])
+@pytest.mark.parametrize(
+    "spelling", ["Ada@ACME.example", " ada@acme.example ", "\uff41\uff44\uff41@acme.example"]
+)
 def test_every_spelling_is_one_subject(store: Store, spelling: str) -> None:
     """Case, surrounding space and width make no second person, or one could approve oneself."""
     with store.write() as tx:
@@ -82,7 +94,12 @@ def test_what_is_given_replaces_and_what_is_not_stays(store: Store) -> None:
     """Groups and attributes are those of the last invitation that named any."""
     with store.write() as tx:
         made = ensure_subject(
-            tx, "ada@acme.example", display="Ada", groups=["dev", "dev"], attributes={"country": "US"}, now=NOW
+            tx,
+            "ada@acme.example",
+            display="Ada",
+            groups=["dev", "dev"],
+            attributes={"country": "US"},
+            now=NOW,
         )
         assert (made.display, made.groups, made.attributes) == ("Ada", ("dev",), (("country", "US"),))
         assert made.active is True

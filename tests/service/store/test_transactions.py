@@ -11,17 +11,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
+from tests.service.store.parts import new_store, url_of
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import entries, record
 from gatekeeper.service.store.migrate import upgrade
 from gatekeeper.service.store.tables import attempts, devices
 from gatekeeper.service.store.transactions import StoreUnavailable, open_store
-from tests.service.store.parts import new_store, url_of
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)]
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)],
 )
 def test_every_connection_is_prepared(tmp_path: Path, pragma: str, value: object) -> None:
     """Durability, references and patience are on, for readers and writers."""

@@ -32,7 +32,7 @@ def check_request(policy: Policy, new: NewRequest) -> Asked:
         GatekeeperError: GK302, GK303, the tool isn't offered; GK404, the reason is too short; GK410, the tool is
             open, or a duration, zone or text is outside what policy allows; GK100, a ticket that can't be one.
     """
-    tool = offered_tool(policy, new.tool)
+    tool = check_offered(policy.tool(new.tool))
     duration_for = parse_duration(new.duration) if new.duration else tool.duration_for
     if duration_for > tool.max_duration_for:
         longest = render_duration(tool.max_duration_for)
@@ -56,13 +56,12 @@ def check_request(policy: Policy, new: NewRequest) -> Asked:
     )
 
 
-def offered_tool(policy: Policy, word: str) -> PolicyTool:
-    """Return the tool that grants are given for.
+def check_offered(tool: PolicyTool | None) -> PolicyTool:
+    """Return the tool of the catalogue, if grants are given for it.
 
     Raises:
         GatekeeperError: GK302, not in the catalogue; GK303, closed; GK410, open, so that no request is needed.
     """
-    tool = policy.tool(word)
     if tool is None:
         # The word isn't echoed as the tool's name: it is whatever somebody sent.
         raise GatekeeperError("GK302", "The organisation's catalogue doesn't name this tool.")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, select, upda
 
 from gatekeeper.documents.api import NewRequest
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.service.access.asking import Asked, check_request, offered_tool
+from gatekeeper.service.access.asking import Asked, check_offered, check_request
 from gatekeeper.service.access.grants import Grant, actor_of, make_grant
 from gatekeeper.service.access.idempotency import remember_key, request_of_key
 from gatekeeper.service.access.lifecycle import APPROVE, CANCEL, DENY, LAPSE, LAPSED, PENDING, request_after
@@ -138,7 +138,7 @@ def approve_request(
     """
     request = get_request(tx, request_id, now=now)
     _check_reviewer(request, reviewer, method=method)
-    tool = offered_tool(policy, request.tool)
+    tool = check_offered(policy.tool_of_id(request.tool))
     given_for = parse_duration(duration) if duration else None
     duration_for = narrow_duration(
         asked_for=request.duration_for, given_for=given_for, max_for=tool.max_duration_for

@@ -17,6 +17,7 @@ from pathlib import Path
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import record
 from gatekeeper.service.keys.ceremony import RootInfo, make_keys, publish_root
+from gatekeeper.service.keys.signer import KEYS_DIRECTORY
 from gatekeeper.service.policy.folder import apply_policy, parse_policy, starting_catalogue
 from gatekeeper.service.settings import FILE_NAME, default_database, is_loopback, parse_issuer, parse_listen
 from gatekeeper.service.store.migrate import upgrade
@@ -134,14 +135,18 @@ def _listen_for(issuer: str) -> str:
 
 
 def _appear(stage: Path, data: Path) -> None:
-    if not data.exists():
+    """Let the staged service appear in `data`; an `OSError` where another init was faster, whose work stays."""
+    if stage.parent != data:
         stage.rename(data)
         _sync(data.parent)
         return
     moved: list[Path] = []
     try:
-        # What the name of the service's file promises must be there before it.
-        for path in sorted(stage.iterdir(), key=lambda path: path.name == FILE_NAME):
+        # The keys go first: a directory that isn't empty can't be renamed over, so of two that do this at once one
+        # fails here and has touched nothing. What the service's file promises must be there before it: it goes last.
+        for path in sorted(
+            stage.iterdir(), key=lambda path: (path.name == FILE_NAME, path.name != KEYS_DIRECTORY)
+        ):
             target = data / path.name
             path.rename(target)
             moved.append(target)

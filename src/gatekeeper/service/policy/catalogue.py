@@ -91,13 +91,14 @@ class Policy(Value):
 
     def tool(self, word: str) -> PolicyTool | None:
         """Return the tool whose id, else whose executable, is `word`."""
-        for tool in self.tools:
-            if tool.id == word:
-                return tool
-        for tool in self.tools:
-            if word in tool.executables:
-                return tool
-        return None
+        of_id = self.tool_of_id(word)
+        if of_id is not None:
+            return of_id
+        return next((tool for tool in self.tools if word in tool.executables), None)
+
+    def tool_of_id(self, tool_id: str) -> PolicyTool | None:
+        """Return the tool of an id that was stored: it never means what has an executable of that name today."""
+        return next((tool for tool in self.tools if tool.id == tool_id), None)
 
 
 def parse_policy(text: str, *, version: int) -> Policy:

@@ -26,7 +26,8 @@ class Problems:
 
     def add(self, path: Path, what: str, hint: str = "") -> None:
         """Note one problem of the key at `path`."""
-        problem = f"{FILE}: {'.'.join(path)}: {what}." + (f" {hint}" if hint else "")
+        key = ".".join(part if part.isprintable() else repr(part) for part in path)
+        problem = f"{FILE}: {key}: {what}." + (f" {hint}" if hint else "")
         if problem not in self.found:
             self.found.append(problem)
 

@@ -28,7 +28,7 @@ max_lease = "24h"               # at most 72h
 
 # Limits of one tool stand with it:
 #   max_duration = "14d"
-#   alternatives = ["…"]        # what a refusal offers instead
+#   alternatives = ["TOOL"]     # what a refusal offers instead
 #   identity = [{ npm = "PACKAGE", versions = ">=2.1,<3" }]
 """
 

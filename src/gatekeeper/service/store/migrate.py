@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -14,6 +15,8 @@ from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.store.transactions import Store
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# Alembic keeps the migration that is running in a global, so two threads must not migrate two databases at once.
+_one_at_a_time = Lock()
 
 
 def upgrade(store: Store) -> None:
@@ -22,7 +25,7 @@ def upgrade(store: Store) -> None:
     Raises:
         GatekeeperError: GK101, the database was written by a newer gatekeeper; GK106, it can't be used.
     """
-    with store.write() as tx:
+    with _one_at_a_time, store.write() as tx:
         _refuse_newer(tx)
         config = _config()
         config.attributes["connection"] = tx

@@ -99,7 +99,7 @@ def _own(call: SignedInCall, wanted: str) -> AccessRequest:
     with call.service.store.read() as tx:
         request = get_request(tx, wanted, now=call.service.clock())
     if request.subject != call.subject.id:
-        raise GatekeeperError("GK409", "You have no request with this id.")
+        raise GatekeeperError("GK409", "There is no such request.")
     return request
 
 

@@ -1,0 +1,81 @@
+"""What time does."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from sqlalchemy import func, select
+
+from gatekeeper.service import worker
+from gatekeeper.service.store.tables import (
+    access_tokens,
+    attempts,
+    dpop_proofs,
+    grants,
+    requests,
+    status_entries,
+)
+from tests.service.local import LocalService, Workstation
+
+DAY = 86_400
+
+
+def count(local: LocalService, table: object) -> int:
+    """Count the rows of a table."""
+    with local.store.read() as tx:
+        found: int = tx.execute(select(func.count()).select_from(table)).scalar_one()
+    return found
+
+
+def test_time_writes_down_what_is_over(local: LocalService) -> None:
+    """Unanswered requests lapse, grants expire, and what can't be used any more is forgotten."""
+    station = local.workstation()
+    station.request("gemini")
+    local.approve(station.request(duration="1d").json()["id"])
+    station.launch("claude")
+    Workstation(local).redeem("0000-0000-0000-0000")
+    assert all(count(local, table) for table in (access_tokens, attempts, dpop_proofs, status_entries))
+    local.now += 8 * DAY
+    assert worker.sweep(local.store, now=local.now) > 0
+    with local.store.read() as tx:
+        assert set(tx.execute(select(requests.c.state)).scalars()) == {"lapsed", "approved"}
+        assert tx.execute(select(grants.c.state)).scalar_one() == "expired"
+    assert not any(count(local, table) for table in (access_tokens, attempts, dpop_proofs, status_entries))
+
+
+def test_twice_is_as_good_as_once(local: LocalService) -> None:
+    """A second process that sweeps at the same time finds nothing left to do."""
+    station = local.workstation()
+    station.request()
+    local.now += 8 * DAY
+    worker.sweep(local.store, now=local.now)
+    assert worker.sweep(local.store, now=local.now) == 0
+
+
+def test_what_is_in_use_stays(local: LocalService) -> None:
+    """A sweep now changes nothing, and the sign-in goes on."""
+    station = local.workstation()
+    station.request()
+    assert worker.sweep(local.store, now=local.now) == 0
+    assert station.call("GET", "/v1/me").status_code == 200
+
+
+def test_a_step_that_fails_stops_no_other(
+    local: LocalService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A failing step is logged and the next ones are taken."""
+    seen = []
+
+    def fails(_tx: object, _now: int) -> int:
+        raise ZeroDivisionError
+
+    def counts(_tx: object, now: int) -> int:
+        seen.append(now)
+        return 1
+
+    monkeypatch.setattr(worker, "STEPS", (fails, counts))
+    with caplog.at_level(logging.ERROR):
+        assert worker.sweep(local.store, now=5) == 1
+    assert seen == [5]
+    assert "fails" in caplog.text
