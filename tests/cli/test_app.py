@@ -35,13 +35,14 @@ NOT_YET = (
 
 def run_process(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
     """Run the command as a process of its own."""
-    return subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [sys.executable, "-m", "gatekeeper", *arguments],
         capture_output=True,
         text=True,
         check=False,
         **more,  # type: ignore[call-overload]
     )
+    return done
 
 
 class TestHelp:
@@ -161,6 +162,12 @@ class TestErrors:
         assert (found["schema"], found["code"], found["detail"]) == (1, code, "found\x1b[2J this")
         assert "do that" in err
         assert "\x1b" not in out + err
+
+    @pytest.mark.parametrize("wish", [("--json",), ("--format", "json"), ("--format=json",)])
+    def test_an_error_is_json_where_json_was_asked_for(self, desk: Desk, wish: tuple[str, ...]) -> None:
+        """However it was asked."""
+        status, out, _ = desk.run("check", "./claude", *wish)
+        assert (status, json.loads(out)["code"]) == (2, "GK103")
 
     def test_a_bug_is_told_in_words(self, capsys: pytest.CaptureFixture[str]) -> None:
         """GK901, exit 1, where it was; no traceback."""

@@ -11,7 +11,8 @@ from gatekeeper.errors import ServiceRefused, ServiceUnreachable
 
 def sent(desk: Desk) -> NewRequest:
     """Return the request that was sent."""
-    return next(call[1] for call in desk.calls.asked if call[0] == "create_request")
+    found: NewRequest = next(call[1] for call in desk.calls.asked if call[0] == "create_request")
+    return found
 
 
 class TestRequest:

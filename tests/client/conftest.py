@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.fakes.service import NOW, ServiceSimulator
+from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.http import Http
 from gatekeeper.client.signin import sign_in_with_code
 from gatekeeper.config.settings import Settings
-from tests.fakes.service import NOW, ServiceSimulator
-from tests.fakes.world import FakeWorld
 
 STATE = "/home/ada/.local/state/gatekeeper"
 DIRECTORY = f"{STATE}/profiles/default"

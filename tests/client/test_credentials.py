@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.client.conftest import STATE
+from tests.fakes.world import FakeWorld
 
 from gatekeeper.client import credentials
 from gatekeeper.client.credential_item import Credential, parse_item, render_item
@@ -23,8 +25,6 @@ from gatekeeper.errors import GatekeeperError
 from gatekeeper.strict import parse_object, render_json
 from gatekeeper.trust.sign import SigningKey
 from gatekeeper.workstation.posix import PosixWorld
-from tests.client.conftest import STATE
-from tests.fakes.world import FakeWorld
 
 ISSUER = "https://gatekeeper.acme.example"
 JWK = render_json(SigningKey.generate().private_jwk()).decode()

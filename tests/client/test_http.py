@@ -13,9 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-
-from gatekeeper.client.http import Http
-from gatekeeper.errors import GatekeeperError, ServiceUnreachable
 from tests.fakes.service import (
     Answer,
     ServiceSimulator,
@@ -27,6 +24,9 @@ from tests.fakes.service import (
     redirect,
     slow,
 )
+
+from gatekeeper.client.http import Http
+from gatekeeper.errors import GatekeeperError, ServiceUnreachable
 
 ROOT = "/.well-known/gatekeeper/root/latest"
 
@@ -109,9 +109,7 @@ def test_plain_http_is_for_loopback_alone() -> None:
     assert caught.value.code == "GK101"
 
 
-def test_loopback_goes_past_every_proxy(
-    service: ServiceSimulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loopback_goes_past_every_proxy(service: ServiceSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy variable never sees a call to this machine."""
     with ServiceSimulator() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -125,9 +123,10 @@ def test_an_https_service_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch
     """Where a proxy is configured, a service elsewhere is reached through it; the failure is GK601."""
     with ServiceSimulator() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.issuer)
-        with Http("https://gatekeeper.acme.example", ca_bundle="", timeout=5) as http:
-            with pytest.raises(ServiceUnreachable) as caught:
-                http.send("GET", ROOT)
+        elsewhere = Http("https://gatekeeper.acme.example", ca_bundle="", timeout=5)
+        with elsewhere as http, pytest.raises(ServiceUnreachable) as caught:
+            http.send("GET", ROOT)
+        assert proxy.calls == [("CONNECT", "gatekeeper.acme.example:443")]
     assert caught.value.code == "GK601"
 
 
@@ -142,7 +141,7 @@ def test_an_impossible_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("by_variable", [True, False])
 def test_certificates_that_cannot_be_used_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_variable: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_variable: bool
 ) -> None:
     """A missing or empty bundle, from ca_bundle or SSL_CERT_FILE, is GK101 with the file."""
     empty = tmp_path / "empty.pem"

@@ -5,14 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
-from gatekeeper.client.http import Http
-from gatekeeper.client.root import newer_root, refresh_root, require_current
-from gatekeeper.config.settings import Settings
-from gatekeeper.errors import GatekeeperError, ServiceUnreachable, TrustError
-from gatekeeper.trust.root import TrustedRoot
-from gatekeeper.trust.sign import SigningKey
-from gatekeeper.workstation.state import RootState, load_root
 from tests.client.conftest import DIRECTORY, Configure, settings_for
 from tests.fakes.service import (
     DAY,
@@ -28,6 +20,14 @@ from tests.fakes.service import (
     status,
 )
 from tests.fakes.world import FakeWorld
+
+from gatekeeper.client.http import Http
+from gatekeeper.client.root import newer_root, refresh_root, require_current
+from gatekeeper.config.settings import Settings
+from gatekeeper.errors import GatekeeperError, ServiceUnreachable, TrustError
+from gatekeeper.trust.root import TrustedRoot
+from gatekeeper.trust.sign import SigningKey
+from gatekeeper.workstation.state import RootState, load_root
 
 PATH = "/.well-known/gatekeeper/root"
 Fetch = Callable[..., TrustedRoot]
@@ -96,7 +96,9 @@ def test_documents_that_prove_nothing_more_are_dropped(
     assert kept(world).documents == (service.documents[4],)
 
 
-def test_pins_of_an_older_generation_walk_up(service: ServiceSimulator, settings: Settings, fetch: Fetch) -> None:
+def test_pins_of_an_older_generation_walk_up(
+    service: ServiceSimulator, settings: Settings, fetch: Fetch
+) -> None:
     """A fresh machine with old pins finds the oldest document that they accept, and walks from there."""
     first = service.roots.keys
     service.roots = RootKeys([SigningKey.generate()])
@@ -108,7 +110,9 @@ def test_pins_of_an_older_generation_walk_up(service: ServiceSimulator, settings
     assert fetch(settings.replace(trust_roots=(second[0].kid,)), force=True).version == 3
 
 
-def test_another_services_pins_are_too_few(service: ServiceSimulator, settings: Settings, world: FakeWorld, fetch: Fetch) -> None:
+def test_another_services_pins_are_too_few(
+    service: ServiceSimulator, settings: Settings, world: FakeWorld, fetch: Fetch
+) -> None:
     """Pins that nobody signed for: GK505, and nothing is kept."""
     with pytest.raises(TrustError) as caught:
         fetch(settings.replace(trust_roots=(SigningKey.generate().kid,)))

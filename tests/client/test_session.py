@@ -5,15 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.client.conftest import DIRECTORY, Configure
+from tests.fakes.service import (
+    NOW,
+    Answer,
+    Lie,
+    ServiceSimulator,
+    coded,
+    forever_nonce,
+    good,
+    html,
+    redirect,
+    status,
+)
+from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.http import Http
 from gatekeeper.client.session import Session, open_session
 from gatekeeper.config.settings import Settings
 from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable
-from gatekeeper.workstation.state import TokenState, list_tokens, load_backoff, load_nonce, save_backoff, save_token
-from tests.client.conftest import DIRECTORY, Configure
-from tests.fakes.service import NOW, Answer, Lie, ServiceSimulator, coded, forever_nonce, good, html, redirect, status
-from tests.fakes.world import FakeWorld
+from gatekeeper.workstation.state import (
+    TokenState,
+    list_tokens,
+    load_backoff,
+    load_nonce,
+    save_backoff,
+    save_token,
+)
 
 HELD = TokenState(mark="m", tool="claude", executables=(), token=b"t")
 
@@ -66,7 +84,9 @@ def test_an_access_token_that_ended_early_is_renewed(session: Session, service: 
 
 def test_a_bearer_token_is_not_used(session: Session, service: ServiceSimulator) -> None:
     """A token endpoint that gives an unbound token is not believed (RFC 9449 section 5)."""
-    service.lie("/oauth/token", lambda _: good({"access_token": "a", "token_type": "Bearer", "expires_in": 9}))
+    service.lie(
+        "/oauth/token", lambda _: good({"access_token": "a", "token_type": "Bearer", "expires_in": 9})
+    )
     with pytest.raises(ServiceUnreachable):
         session.call("GET", "/v1/me")
     assert service.calls_to("/v1/me") == 0
@@ -75,7 +95,9 @@ def test_a_bearer_token_is_not_used(session: Session, service: ServiceSimulator)
 @pytest.mark.parametrize("token", ["a b", "a\r\nX-Evil: 1", "\u00e4"])
 def test_an_access_token_is_one_word(session: Session, service: ServiceSimulator, token: str) -> None:
     """What can't stand in a header is GK602, not a header of the service's choosing."""
-    service.lie("/oauth/token", lambda _: good({"access_token": token, "token_type": "DPoP", "expires_in": 9}))
+    service.lie(
+        "/oauth/token", lambda _: good({"access_token": token, "token_type": "DPoP", "expires_in": 9})
+    )
     with pytest.raises(ServiceUnreachable) as caught:
         session.call("GET", "/v1/me")
     assert caught.value.code == "GK602"

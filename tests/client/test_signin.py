@@ -6,24 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-
-from gatekeeper.client.credentials import Credential, load_credential
-from gatekeeper.client.signin import sign_in_with_code, sign_out
-from gatekeeper.config.settings import Settings
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
-from gatekeeper.trust.sign import SigningKey
-from gatekeeper.workstation.state import (
-    DeviceState,
-    TokenState,
-    device_mark,
-    list_tokens,
-    load_device,
-    load_high_water,
-    load_root,
-    save_backoff,
-    save_device,
-    save_token,
-)
 from tests.client.conftest import DIRECTORY, Configure
 from tests.fakes.service import (
     DAY,
@@ -40,6 +22,25 @@ from tests.fakes.service import (
     status,
 )
 from tests.fakes.world import FakeWorld
+
+from gatekeeper.client.credentials import Credential, load_credential
+from gatekeeper.client.signin import sign_in_with_code, sign_out
+from gatekeeper.config.settings import Settings
+from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.trust.sign import SigningKey
+from gatekeeper.workstation.state import (
+    DeviceState,
+    RootState,
+    TokenState,
+    device_mark,
+    list_tokens,
+    load_device,
+    load_high_water,
+    load_root,
+    save_backoff,
+    save_device,
+    save_token,
+)
 
 FILE = "/home/ada/.local/share/gatekeeper/credentials/default.json"
 WRITES = ("replace", "remove", "make_directory", "lock")
@@ -82,7 +83,9 @@ def test_a_code_makes_a_device(service: ServiceSimulator, world: FakeWorld, sett
     assert f"{DIRECTORY}/catalogue.json" in world.files
 
 
-def test_the_private_key_is_never_sent(service: ServiceSimulator, sign_in: SignIn, world: FakeWorld, settings: Settings) -> None:
+def test_the_private_key_is_never_sent(
+    service: ServiceSimulator, sign_in: SignIn, world: FakeWorld, settings: Settings
+) -> None:
     """The form of the code holds the code, the client and the device's name, and nothing else."""
     sign_in()
     assert set(service.forms[0]) == {"client_id", "grant_type", "code", "device_name"}
@@ -127,9 +130,7 @@ def test_no_place_for_the_key_keeps_the_code(
     assert service.calls_to("/oauth") == 0
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"), [({"trust_roots": ()}, "GK104"), ({"service": ""}, "GK101")]
-)
+@pytest.mark.parametrize(("changes", "code"), [({"trust_roots": ()}, "GK104"), ({"service": ""}, "GK101")])
 def test_configuration_comes_first(
     service: ServiceSimulator, sign_in: SignIn, configure: Configure, changes: dict[str, object], code: str
 ) -> None:
@@ -140,7 +141,9 @@ def test_configuration_comes_first(
     assert service.calls == []
 
 
-@pytest.mark.parametrize(("code", "name"), [("", "laptop"), ("  ", "laptop"), ("CODE-1", ""), ("C" * 300, "x")])
+@pytest.mark.parametrize(
+    ("code", "name"), [("", "laptop"), ("  ", "laptop"), ("CODE-1", ""), ("C" * 300, "x")]
+)
 def test_an_impossible_code_is_a_usage_error(
     world: FakeWorld, settings: Settings, service: ServiceSimulator, code: str, name: str
 ) -> None:
@@ -266,7 +269,7 @@ def test_signing_out_forgets(service: ServiceSimulator, signed_in: Settings, wor
     left = {path.rpartition("/")[2] for path in world.files if path.startswith(DIRECTORY)}
     assert left == {"root.json"}
     assert FILE not in world.files
-    assert load_root(world, DIRECTORY)
+    assert isinstance(load_root(world, DIRECTORY), RootState)
 
 
 def test_signing_out_works_without_the_service(

@@ -26,7 +26,8 @@ from gatekeeper.trust.jws import VerifiedStatus
 
 VECTORS = (
     Path(
-        os.environ.get("GATEKEEPER_VECTORS") or Path(__file__).resolve().parents[3] / "shared/reference/vectors"
+        os.environ.get("GATEKEEPER_VECTORS")
+        or Path(__file__).resolve().parents[3] / "shared/reference/vectors"
     )
     / "statuslist/vectors.json"
 )
@@ -64,7 +65,8 @@ def test_the_lowest_bits_of_a_byte_come_first() -> None:
 @given(
     st.sampled_from((1, 2, 4, 8)).flatmap(
         lambda bits: st.tuples(
-            st.just(bits), st.lists(st.integers(0, 2**bits - 1), min_size=8, max_size=64).filter(lambda s: len(s) % 8 == 0)
+            st.just(bits),
+            st.lists(st.integers(0, 2**bits - 1), min_size=8, max_size=64).filter(lambda s: len(s) % 8 == 0),
         )
     )
 )

@@ -31,8 +31,8 @@ def _library() -> str:
 def _shared(library: str) -> str:
     """Name memory that a process of our own holds for all the others.
 
-    Otherwise each process makes memory named after its pid, and one that becomes another program by `execve`
-    meets its own and ends.
+    Otherwise each process makes memory of its own, named after its pid, and one that becomes another program by
+    `execve` leaves it behind.
     """
     code = "import os, sys; print(os.environ['FAKETIME_SHARED'], flush=True); sys.stdin.read()"
     holder = subprocess.Popen(

@@ -75,12 +75,17 @@ def free_port() -> int:
 
 @dataclass
 class Service:
-    """The service on this machine: a data directory, a port, and a process while it runs."""
+    """The service on this machine: a data directory, a port, and a process while it runs.
+
+    `port` is the issuer's. With `behind`, the service listens on that port, and whoever listens on `port` passes
+    calls on, or doesn't.
+    """
 
     command: Path
     directory: Path
     policy: str = ""
     later: str = ""
+    behind: int = 0
     port: int = field(default_factory=free_port)
     config: str = ""
     process: subprocess.Popen[bytes] | None = None
@@ -123,8 +128,10 @@ class Service:
     def start(self) -> None:
         """Start the process and wait until it serves."""
         log = (self.directory / "service.log").open("ab")
-        listen = f"127.0.0.1:{self.port}"
+        listen = f"127.0.0.1:{self.behind or self.port}"
         command = [self.command, "service", "start", "--data", self.data, "--listen", listen]
+        if self.behind:
+            command += ["--behind-proxy", "127.0.0.1"]
         self.process = subprocess.Popen(
             list(map(str, command)),
             env=self.environment,
@@ -143,7 +150,9 @@ class Service:
 
     def _serves(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.behind or self.port}/readyz", timeout=5
+            ) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False

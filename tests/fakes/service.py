@@ -15,10 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from gatekeeper.documents.api import GrantView, Problem, RequestView, render_grant, render_problem, render_request
+from gatekeeper.documents.api import (
+    GrantView,
+    Problem,
+    RequestView,
+    render_grant,
+    render_problem,
+    render_request,
+)
 from gatekeeper.documents.catalogue import APPROVAL, OPEN, Catalogue, CatalogueTool, render_catalogue
 from gatekeeper.documents.launch_token import (
     CLIENT_ID,
@@ -96,7 +103,9 @@ def dripping(seconds: float) -> Lie:
 
 def dripping_head(seconds: float) -> Lie:
     """A header that comes byte by byte and never ends."""
-    return lambda answer: replace(answer, pause=seconds, raw_head=b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 10_000)
+    return lambda answer: replace(
+        answer, pause=seconds, raw_head=b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 10_000
+    )
 
 
 def compressed(answer: Answer) -> Answer:
@@ -168,9 +177,11 @@ class ServiceSimulator:
         self.tokens_issued = 0
         self.lost_answers = 0  # so many token answers are computed and then not sent
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
 
-    def __enter__(self) -> ServiceSimulator:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -375,7 +386,8 @@ class ServiceSimulator:
                 return good(render_request(found[0])) if found else refuse("GK409", 404)
             case "POST", ["v1", "requests", request, "cancel"]:
                 return self._cancel(request)
-        return refuse("GK604", 404)
+            case _:
+                return refuse("GK604", 404)
 
     def _grants(self) -> list[GrantView]:
         return [
@@ -493,6 +505,11 @@ class _Handler(BaseHTTPRequestHandler):
         """POST."""
         self._serve()
 
+    def do_CONNECT(self) -> None:
+        """Refuse to be a proxy, and remember who asked."""
+        self.server.simulator.calls.append(("CONNECT", self.path))
+        self.send_error(502)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""
 
@@ -508,7 +525,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body) if answer.declared is None else answer.declared))
+        self.send_header(
+            "Content-Length", str(len(answer.body) if answer.declared is None else answer.declared)
+        )
         self.end_headers()
         if answer.pause:
             self._drip(answer.body, answer.pause)

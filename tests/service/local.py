@@ -69,7 +69,7 @@ class LocalService:
             load_keys(data),
             issuer=ISSUER,
             clock=lambda: self.now,
-            random_bytes=random.Random(seed).randbytes,
+            random_bytes=random.Random(seed).randbytes,  # noqa: S311 - reproducible on purpose
         )
         self.app = make_app(self.service)
 
@@ -216,7 +216,7 @@ class Workstation:
         """Call the API with access token and proof."""
         whole = {
             "authorization": f"DPoP {self.access}",
-            "dpop": self.proof(method, path.split("?")[0], token=self.access),
+            "dpop": self.proof(method, path.partition("?")[0], token=self.access),
             **({"content-type": "application/json"} if body is not None else {}),
             **(headers or {}),
         }

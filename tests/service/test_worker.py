@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
+from tests.service.local import LocalService, Workstation
 
 from gatekeeper.service import worker
 from gatekeeper.service.store.tables import (
@@ -16,12 +17,11 @@ from gatekeeper.service.store.tables import (
     requests,
     status_entries,
 )
-from tests.service.local import LocalService, Workstation
 
 DAY = 86_400
 
 
-def count(local: LocalService, table: object) -> int:
+def count(local: LocalService, table: Table) -> int:
     """Count the rows of a table."""
     with local.store.read() as tx:
         found: int = tx.execute(select(func.count()).select_from(table)).scalar_one()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from itertools import pairwise
 from os import devnull, environ
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,7 @@ def build_command(name: str, entry: Entry) -> Any:
         single.command(name, help=_help_of(found, getattr(module, "EXAMPLES", ())))(found)
         made = typer.main.get_command(single)
     made.name = name
+    made.help = made.help or entry.words
     _take_globals(made)
     return made
 
@@ -295,12 +297,18 @@ def _as_bug(error: Exception) -> GatekeeperError:
     return GatekeeperError("GK901", f"{type(error).__name__} at {where}: {error}")
 
 
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Say whether the result was to be JSON. Read from the words: the error may be that they can't be parsed."""
+    words = list(arguments)
+    return "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)
+
+
 def _report(error: GatekeeperError, arguments: Sequence[str]) -> int:
     from gatekeeper.decision.notice import error_notice, under_agent
 
     row = CODES.get(error.code, CODES["GK901"])
     try:
-        if "--json" in arguments:
+        if _wants_json(arguments):
             from gatekeeper.cli.formats.json import error_members, print_json
 
             print_json(error_members(error))

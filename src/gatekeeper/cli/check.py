@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gatekeeper.cli.formats.text import CROSS, PROMPT, TICK, print_notice, say, waiting
+from gatekeeper.cli.formats.text import CROSS, TICK, glyph_of, print_notice, say, waiting
 from gatekeeper.cli.here import Here
 from gatekeeper.cli.moments import parse_duration, render_moment
 from gatekeeper.cli.options import Json, Offline
@@ -182,8 +182,6 @@ def _show(here: Here, decision: AnyDecision, facts: Facts, verdict: Verdict, sho
             if decision.unreachable is not None:
                 say(still_usable(decision, now=here.now), sys.stderr)
         case Pending() | Refuse() | Undetermined():
-            glyph = (
-                PROMPT if isinstance(decision, Pending) else CROSS if isinstance(decision, Refuse) else "?"
-            )
+            glyph, _ = glyph_of(CODES[verdict.code].kind)
             say(f"{glyph} {verdict.tool}  {CODES[verdict.code].title}  {verdict.code}")
             print_notice(notice_for(decision, scene_of(here, facts, checking=True)))

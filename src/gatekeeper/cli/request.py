@@ -28,6 +28,7 @@ EXAMPLES = (
 )
 OPEN_STATES = ("pending", "question")
 APPROVED = "approved"
+NO_ZONE = ("none",)  # outside every zone: the ordinary case, not worth a word
 
 
 def request(
@@ -115,7 +116,7 @@ def _await(here: Here, recorded: RequestView, timeout: int) -> RequestView:
 
 def _say_recorded(recorded: RequestView, *, created: bool) -> None:
     lasting = f" for {recorded.duration}" if recorded.duration else ""
-    scope = f" in {', '.join(recorded.zones)}" if recorded.zones else ""
+    scope = "" if recorded.zones in ((), NO_ZONE) else f" in {', '.join(recorded.zones)}"
     if created:
         say(f"{TICK} {recorded.id}: {recorded.tool}{lasting}{scope} was asked for.")
     else:

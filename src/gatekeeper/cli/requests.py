@@ -11,6 +11,7 @@ from gatekeeper.cli.formats.text import TICK, print_table, say, waiting
 from gatekeeper.cli.here import Here
 from gatekeeper.cli.moments import render_moment
 from gatekeeper.cli.options import Json
+from gatekeeper.cli.request import NO_ZONE
 from gatekeeper.errors import GatekeeperError
 
 TYPE_CHECKING = False
@@ -124,7 +125,7 @@ def _print_one(here: Here, one: RequestView, *, as_json: bool) -> None:
         ("tool", one.tool),
         ("state", one.state),
         ("for", one.duration),
-        ("zones", ", ".join(one.zones)),
+        ("zones", "" if one.zones == NO_ZONE else ", ".join(one.zones)),
         ("ticket", one.ticket),
         ("asked", f"{render_moment(one.created_at, now=here.now)} by {one.subject_name}"),
         ("reason", one.reason),

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from gatekeeper.service.access.requests import AccessRequest
     from gatekeeper.service.access.grants import Grant
+    from gatekeeper.service.access.requests import AccessRequest
     from gatekeeper.service.settings import ServiceSettings
     from gatekeeper.service.store.transactions import Store
 
@@ -74,6 +74,7 @@ def _examples(*examples: str) -> Callable[[Any], Any]:
     "init --issuer https://gatekeeper.acme.example --policy ./policy --root-key /media/stick/root.json",
 )
 def init(
+    *,
     issuer: Annotated[
         str, typer.Option("--issuer", metavar="URL", help="Where clients reach it; exact, and for good.")
     ] = "http://localhost:8750",
@@ -119,6 +120,7 @@ def init(
 @app.command()
 @_examples("start --data ./approvals", "start --listen 127.0.0.1:8750")
 def start(
+    *,
     listen: Annotated[
         str,
         typer.Option(
@@ -171,6 +173,7 @@ def start(
 @_examples("invite ada@acme.example --group dev", "invite ada@acme.example --name Ada --attribute country=US")
 def invite(
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Whom, by their mail address.")],
+    *,
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="The name to show.", show_default=False)
     ] = "",
@@ -233,6 +236,7 @@ def review_list(data: Data = "", as_json: Json = False) -> None:
 )
 def approve(
     request: RequestId,
+    *,
     by: As,
     duration: Annotated[
         str, typer.Option("--for", metavar="TIME", help="Shorter than was asked.", show_default=False)
@@ -419,13 +423,20 @@ def _act(act: str, grant: str, *, by: str, reason: str, data: str, as_json: bool
 
 def _require_packages() -> None:
     """Refuse in words where the extra isn't installed. Raises `GatekeeperError` GK106."""
-    missing = [name for name in PACKAGES if find_spec(name) is None]
+    missing = [name for name in PACKAGES if not _is_there(name)]
     if missing:
         raise GatekeeperError(
             "GK106",
             f"The service's packages aren't installed: {', '.join(missing)}.",
             remedy="pip install 'ai-gatekeeper[service]'",
         )
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def _data(given: str) -> Path:

@@ -154,7 +154,7 @@ def _print_text(here: Here, tools: tuple[Standing, ...], answer: Answer) -> None
             one.tool,
             one.access or "?",
             one.state,
-            "" if one.grant_ends is None else render_moment(one.grant_ends, now=held.clock),
+            _until(one, held.clock),
             "" if one.renew_by is None else render_moment(one.renew_by, now=held.clock),
             one.grant or one.request,
             one.source,
@@ -166,6 +166,13 @@ def _print_text(here: Here, tools: tuple[Standing, ...], answer: Answer) -> None
         words = decided_words(one)
         if words:
             say(words)
+
+
+def _until(one: Standing, now: int) -> str:
+    """Say until when, where that still means something: a revoked grant has no end to come."""
+    if one.grant_ends is None or one.state not in ("approved", "unproven", "suspended", "ended"):
+        return ""
+    return render_moment(one.grant_ends, now=now)
 
 
 def decided_words(one: Standing) -> str:

@@ -21,6 +21,7 @@ from gatekeeper.client.root import newer_root, refresh_root, require_current
 from gatekeeper.client.session import USUAL_TIMEOUT, Session, open_http, prompt_time
 from gatekeeper.client.turn import own_turn, turn
 from gatekeeper.decision.facts import Refused, Renewed, Unreachable, Untrusted
+from gatekeeper.decision.freshness import CLOCK_TOLERANCE
 from gatekeeper.documents.api import Problem
 from gatekeeper.documents.catalogue import OPEN
 from gatekeeper.documents.launch_token import audience_of, scope_of
@@ -30,6 +31,7 @@ from gatekeeper.workstation.paths import profile_directory
 from gatekeeper.workstation.state import (
     list_tokens,
     load_backoff,
+    load_high_water,
     load_token,
     remove_tokens,
     save_backoff,
@@ -54,16 +56,17 @@ def renew(
     settings: Settings,
     word: str,
     *,
-    timeout: float = LAUNCH_TIMEOUT,
+    timeout: float | None = None,
     lease_for: int | None = None,
     interactive: bool = False,
     heed_backoff: bool = True,
 ) -> Outcome:
     """Get a new launch token for the tool that `word` names, within `timeout` seconds, the keyring included.
 
+    Without a `timeout` it is two seconds where the launch goes on without the service, and ten where it can't.
     `interactive` lets the keyring ask its owner for a minute, and the service take its usual time. Where another
     renewal is under way it is waited for, and its outcome read from the state. A service that was unreachable
-    less than a minute ago is asked again only where no usable token is at stake, or not `heed_backoff`.
+    less than a minute ago is asked again only where the launch can't go on without it, or not `heed_backoff`.
 
     Raises:
         GatekeeperError: GK104, GK101 configuration; GK106, GK701 the state can't be written, or a refused
@@ -75,16 +78,19 @@ def renew(
         return Unreachable(code="GK601", detail="offline was asked for")
     started = monotonic()
     before = load_token(world, directory, word)
-    if heed_backoff and _is_backing_off(world, settings, directory, word):
-        return Unreachable(code="GK601", detail=f"{settings.service} didn't answer a moment ago")
-    with turn(world, directory, wait_for=USUAL_TIMEOUT if interactive else timeout) as ours:
+    dispensable = _is_dispensable(world, settings, directory, word)
+    if heed_backoff and dispensable and _is_backing_off(world, directory):
+        return _silent_before(settings)
+    if timeout is None:
+        timeout = LAUNCH_TIMEOUT if dispensable and not interactive else USUAL_TIMEOUT
+    with turn(world, directory, wait_for=timeout) as ours:
         after = load_token(world, directory, word)
         if not isinstance(after, Absent) and after != before:
             return Renewed()
         if not ours:
             return Unreachable(code="GK601", detail="another renewal is still under way")
-        if heed_backoff and _is_backing_off(world, settings, directory, word):
-            return Unreachable(code="GK601", detail=f"{settings.service} didn't answer a moment ago")
+        if heed_backoff and dispensable and _is_backing_off(world, directory):
+            return _silent_before(settings)  # the other one found out
         left = timeout - (monotonic() - started)
         prompt_for = PROMPT_FOR if interactive else max(0.0, min(UNATTENDED_FOR, left))
         try:
@@ -216,15 +222,24 @@ def _back_off(world: World, directory: str, error: ServiceUnreachable) -> Unreac
     return Unreachable(code=error.code, detail=error.detail)
 
 
-def _is_backing_off(world: World, settings: Settings, directory: str, word: str) -> bool:
-    now = world.now()
-    until = load_backoff(world, directory)
+def _is_backing_off(world: World, directory: str) -> bool:
     # A stamp further ahead than any that is written comes from a clock that was wrong.
-    if not now < until <= now + BACK_OFF:
-        return False
-    # The stamp spares launches that go on without the service. One that can't go on loses nothing by asking.
-    held = held_token(world, settings, directory, word)
-    return held is not None and now < held.expires_at
+    now = world.now()
+    return now < load_backoff(world, directory) <= now + BACK_OFF
+
+
+def _silent_before(settings: Settings) -> Unreachable:
+    return Unreachable(code="GK601", detail=f"{settings.service} didn't answer a moment ago")
+
+
+def _is_dispensable(world: World, settings: Settings, directory: str, word: str) -> bool:
+    """Say whether a launch would go on without this renewal: what can't go on loses nothing by asking and waiting."""
+    held, mark, now = (
+        held_token(world, settings, directory, word),
+        load_high_water(world, directory),
+        world.now(),
+    )
+    return held is not None and mark is not None and mark - CLOCK_TOLERANCE <= now < held.expires_at
 
 
 def _check_configured(settings: Settings) -> None:

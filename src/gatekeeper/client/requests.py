@@ -1,14 +1,13 @@
 """Access requests, grants, devices: the service's API as functions of a session.
 
 Every function raises `ServiceRefused`, `ServiceUnreachable` as `Session.call`; GK602 among them where the body
-isn't what the service sends.
+isn't what the service sends. An id that is no request's is GK409, and is not sent: it would be part of an address.
 """
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from gatekeeper.client.answers import read_body
 from gatekeeper.documents.api import (
@@ -20,7 +19,7 @@ from gatekeeper.documents.api import (
     parse_requests,
     render_new_request,
 )
-from gatekeeper.errors import ServiceUnreachable
+from gatekeeper.errors import GatekeeperError, ServiceUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +49,7 @@ def list_requests(session: Session) -> tuple[RequestView, ...]:
 def get_request(session: Session, request_id: str, wait: int = 0) -> RequestView:
     """Return one request; with `wait`, as soon as it isn't pending any more, or after that many seconds."""
     wait = max(0, min(wait, LONGEST_WAIT))
-    path = f"/v1/requests/{quote(request_id, safe='')}"
+    path = _path_of(request_id)
     timeout = wait + _PATIENCE if wait else None
     reply = session.call("GET", f"{path}?wait={wait}" if wait else path, timeout=timeout)
     return read_body(reply, parse_request, service=session.settings.service)
@@ -58,7 +57,7 @@ def get_request(session: Session, request_id: str, wait: int = 0) -> RequestView
 
 def cancel_request(session: Session, request_id: str) -> RequestView:
     """Withdraw a request."""
-    reply = session.call("POST", f"/v1/requests/{quote(request_id, safe='')}/cancel")
+    reply = session.call("POST", f"{_path_of(request_id)}/cancel")
     return read_body(reply, parse_request, service=session.settings.service)
 
 
@@ -112,3 +111,10 @@ def wait_for(
         pause = _PAUSE
         if clock() - begun < 1:
             sleep(min(1.0, left))  # a service that doesn't wait must not be asked in a circle
+
+
+def _path_of(request_id: str) -> str:
+    number = request_id.removeprefix("R-")
+    if number == request_id or not number.isascii() or not number.isdecimal() or len(number) > 18:
+        raise GatekeeperError("GK409", "An access request's id looks like R-1.")
+    return f"/v1/requests/{request_id}"

@@ -171,7 +171,7 @@ BY_NAME: dict[str, Key] = {key.name: key for key in KEYS}
 OTHER_VARIABLES: tuple[tuple[str, str], ...] = (
     ("GATEKEEPER_CONFIG_DIR", "The directory of the user's config.toml."),
     ("GATEKEEPER_STATE_DIR", "The directory of launch tokens, root documents and the catalogue."),
-    ("GATEKEEPER_LOG", "The file that the reasons for unusable state are written to."),
+    ("GATEKEEPER_LOG", "debug shows where a bug happened."),
 )
 
 

@@ -33,8 +33,6 @@ def read_file(world: World, path: str, *, max_bytes: int) -> bytes | None:
         Malformed: it is there and can't be read.
         OSError: a failure that says nothing about the file.
     """
-    if "\0" in path:
-        raise Malformed("a path holds a NUL")
     try:
         return world.open_read(path, max_bytes=max_bytes)[0]
     except OSError as error:
@@ -44,8 +42,6 @@ def read_file(world: World, path: str, *, max_bytes: int) -> bytes | None:
 
 def stat_file(world: World, path: str) -> Stat | None:
     """Stat a file of git's, None where there is none. Raises as `read_file` does."""
-    if "\0" in path:
-        raise Malformed("a path holds a NUL")
     try:
         return world.stat(path)
     except OSError as error:

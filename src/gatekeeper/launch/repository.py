@@ -135,9 +135,10 @@ def _is_head(world: World, path: str) -> bool:
     target = read_link(world, path)
     if target is not None:
         return target.startswith("refs/")
-    data = read_file(world, path, max_bytes=_MAX_POINTER_BYTES)
-    if data is None:
+    stat = stat_file(world, path)
+    if stat is None or stat.mode & _FORMAT != _REGULAR:
         return False
+    data = read_file(world, path, max_bytes=_MAX_POINTER_BYTES) or b""
     if data.startswith(b"ref:"):
         return data[4:].lstrip().startswith(b"refs/")
     return len(data) >= 40 and not data[:40].strip(b"0123456789abcdefABCDEF")
@@ -154,7 +155,7 @@ def _pointer(world: World, path: str, *, prefix: str) -> str:
     if data is None:
         return ""
     text = data.decode("utf-8", "surrogateescape")
-    if not text.startswith(prefix):
+    if not text.startswith(prefix) or "\0" in text:
         raise Malformed("a .git file names no directory")
     return text[len(prefix) :].rstrip("\r\n")
 

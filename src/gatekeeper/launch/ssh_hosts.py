@@ -78,12 +78,16 @@ class _Search:
 
 
 def _split(text: str) -> tuple[str, list[str]]:
-    """Split `Keyword value value`, `Keyword=value`, with double quotes around words."""
+    """Split `Keyword value value`, `Keyword=value`, with double quotes around words, `#` before a comment."""
     end = next((at for at, char in enumerate(text) if char in " \t="), len(text))
     rest = text[end:].strip().removeprefix("=").strip()
     words: list[str] = []
     for at, part in enumerate(rest.split('"')):
-        words += [part] if at % 2 else part.split()
+        plain = [part] if at % 2 else part.split()
+        comment = next((n for n, word in enumerate(plain) if word.startswith("#") and not at % 2), None)
+        words += plain[:comment]
+        if comment is not None:
+            break
     return text[:end].lower(), words
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from tests.service.access.parts import approve, ask, granted, subject_of
-from tests.service.store.parts import NOW, at_once, new_store, url_of
+from tests.service.store.parts import NOW, at_once, code_of, new_store, url_of
 
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.service.access import grants, requests
 from gatekeeper.service.access.grants import grants_of, revoke_grant, suspend_grant
 from gatekeeper.service.access.requests import cancel_request, deny_request, requests_of
 from gatekeeper.service.audit.log import entries
+from gatekeeper.service.people.subjects import get_subject
 from gatekeeper.service.store.transactions import Store, open_store
 
 ROUNDS = 8
@@ -130,3 +132,25 @@ def test_two_processes_make_one_grant(store: Store, tmp_path: Path) -> None:
     answers.join_thread()
     assert outcomes == ["G-1", "GK408"]
     assert [process.exitcode for process in processes] == [0, 0]
+
+
+def test_an_act_on_what_has_changed_meanwhile_is_refused(store: Store) -> None:
+    """The state is compared in the update itself, so it holds on a database that doesn't make writers wait as well."""
+    sam = subject_of(store, "sam")
+    stale, grant = ask(store, zones=("frontier-models",)), granted(store)
+    with store.write() as tx:
+        cancel_request(tx, stale.id, subject=get_subject(tx, stale.subject), now=NOW)
+        revoke_grant(tx, grant.id, by=sam, method="operator", reason="", now=NOW)
+    before = _acts(store)
+
+    def approve_stale() -> None:
+        with store.write() as tx:
+            requests._move(tx, stale, "approve", actor="x", now=NOW)
+
+    def suspend_stale() -> None:
+        with store.write() as tx:
+            grants._act(tx, grant, "suspend", by=sam, method="operator", reason="", now=NOW)
+
+    assert code_of(approve_stale) == "GK408"
+    assert code_of(suspend_stale) == "GK408"
+    assert _acts(store) == before

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.service.local import ISSUER, NOW, LocalService
+
 from gatekeeper.documents.catalogue import Catalogue, parse_catalogue
 from gatekeeper.documents.status_list import ENTRIES, TTL, parse_status_list
 from gatekeeper.trust.jws import verify_catalogue, verify_status_list
 from gatekeeper.trust.library import verify_es256
-from tests.service.local import ISSUER, NOW, LocalService
 
 
 def catalogue(local: LocalService, body: bytes) -> Catalogue:

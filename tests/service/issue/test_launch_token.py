@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+from tests.service.local import NOW, POLICY, LocalService, Workstation
 
 from gatekeeper.documents.status_list import ENTRIES, parse_status_list
 from gatekeeper.service.access.grants import Grant
@@ -18,7 +19,6 @@ from gatekeeper.service.store.tables import root_documents, status_entries
 from gatekeeper.strict import MAX_TOKEN_BYTES
 from gatekeeper.trust.jws import verify_status_list
 from gatekeeper.trust.library import verify_es256
-from tests.service.local import NOW, POLICY, LocalService, Workstation
 
 HOUR, DAY = 3_600, 86_400
 
@@ -138,7 +138,7 @@ def test_an_index_is_freed_73_hours_after_its_last_token(local: LocalService) ->
 def test_a_taken_index_is_never_given_again(tmp_path: Path) -> None:
     """Where every pick collides, the next list is used: no two devices share an index."""
     local = LocalService(tmp_path / "svc")
-    authority = local.service.authority.replace(random_bytes=lambda count: bytes(count))
+    authority = local.service.authority.replace(random_bytes=bytes)
     local.service = local.service.replace(authority=authority)
     stations = [local.workstation(f"a{n}@acme.example") for n in range(3)]
     from gatekeeper.service.app import make_app

@@ -6,6 +6,7 @@ import secrets
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.service.local import NOW, LocalService
 
 from gatekeeper.service.oauth.nonces import (
     BUCKET_SECONDS,
@@ -18,7 +19,6 @@ from gatekeeper.service.oauth.nonces import (
     remember_proof,
     sweep_proofs,
 )
-from tests.service.local import NOW, LocalService
 
 SECRET = b"s" * SECRET_BYTES
 TIMES = st.integers(0, 2**33)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.service.local import CLIENT, ISSUER, NOW, LocalService, Workstation
 
 from gatekeeper.service.audit.log import entries
 from gatekeeper.service.oauth.attempts import PER_ADDRESS, WINDOW_SECONDS
 from gatekeeper.trust.sign import SigningKey
-from tests.service.local import CLIENT, ISSUER, NOW, LocalService, Workstation
 
 
 def acts(local: LocalService) -> list[str]:

@@ -164,6 +164,26 @@ def test_a_failure_at_the_very_end_leaves_nothing_behind(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+def test_what_appears_in_between_stays_alone(tmp_path: Path) -> None:
+    """Where a directory stood already and something came into it meanwhile, that stays, and ours is gone."""
+    data = tmp_path / "data"
+    data.mkdir()
+
+    class Late(str):
+        """A policy text that lets a stranger come in while it is being written to the database."""
+
+        __slots__ = ()
+
+        def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+            (data / "gatekeeper.db").mkdir(exist_ok=True)
+            (data / "gatekeeper.db" / "mine").write_text("mine")
+            return str(self).encode(encoding, errors)
+
+    assert code_of(lambda: _init(data, policy=Late(CATALOGUE), root=tmp_path / "root.json")) == "GK106"
+    assert _tree(tmp_path) == {"data/gatekeeper.db/mine": b"mine"}
+    assert [path.name for path in data.iterdir()] == ["gatekeeper.db"]
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_of_two_at_once_one_wins(tmp_path: Path, there: object) -> None:
     """Whole, whether the directory stands there already or not; the other leaves nothing."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.service.local import CLIENT, ISSUER, LocalService, Workstation
 
 from gatekeeper.service.web.auth import Auth
+from gatekeeper.service.web.operations import Operation
 from gatekeeper.service.web.routes import OPERATIONS
 from gatekeeper.trust.sign import SigningKey
-from tests.service.local import CLIENT, ISSUER, LocalService, Workstation
 
 SIGNED_IN = [o for o in OPERATIONS if o.auth is Auth.DEVICE]
 PUBLIC = {
@@ -28,7 +29,7 @@ def test_what_is_public_is_listed_here() -> None:
 
 
 @pytest.mark.parametrize("operation", SIGNED_IN, ids=lambda o: o.id)
-def test_every_other_call_needs_a_sign_in(local: LocalService, operation: object) -> None:
+def test_every_other_call_needs_a_sign_in(local: LocalService, operation: Operation) -> None:
     """Without a token, with a bearer token, or with a token and no proof, each operation answers 401."""
     method, path = operation.method, operation.path.replace("{", "").replace("}", "")
     station = local.workstation()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.service.local import ISSUER, NOW, LocalService
+
 from gatekeeper.service.store.tables import root_documents
 from gatekeeper.trust.library import verify_es256
 from gatekeeper.trust.root import verify_chain
-from tests.service.local import ISSUER, NOW, LocalService
 
 
 def test_the_metadata_names_real_addresses(local: LocalService) -> None:

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
+from tests.service.local import CLIENT, LocalService, Workstation
 
 from gatekeeper.documents.api import MAX_CALL_BYTES, parse_problem
 from gatekeeper.service.web.bodies import FORM, read_body
 from gatekeeper.service.web.problems import HttpFault
-from tests.service.local import CLIENT, LocalService, Workstation
 
 FORM_HEADERS = {"content-type": FORM}
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
+from tests.service.local import CLIENT, LocalService
 
 from gatekeeper.codes import CODES
 from gatekeeper.service.web.problems import STATUS
 from gatekeeper.service.web.routes import OPERATIONS
-from tests.service.local import CLIENT, LocalService
 
 
 def document(local: LocalService) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def test_every_route_is_documented_and_every_document_routed(local: LocalService
     assert {(path, method.upper()) for path, item in paths.items() for method in item} == {
         (operation.path, operation.method) for operation in OPERATIONS
     }
-    assert {route.path for route in local.app.routes} == set(paths)
+    assert {route.path for route in local.app.routes if isinstance(route, Route)} == set(paths)
     for operation in OPERATIONS:
         in_path = {one.name for one in operation.parameters if one.place == "path"}
         assert in_path == set(re.findall(r"{(\w+)}", operation.path))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Any
 
 import httpx
 import pytest
+from tests.service.local import ISSUER, REASON, LocalService
 
 from gatekeeper.documents.api import parse_devices, parse_grants, parse_me, parse_request, parse_requests
-from tests.service.local import ISSUER, REASON, LocalService
 
 
 def test_a_request_is_made_once(local: LocalService) -> None:
@@ -49,7 +50,7 @@ def test_an_idempotency_key_gives_the_same_answer(local: LocalService) -> None:
     ],
 )
 def test_what_policy_refuses_is_coded(
-    local: LocalService, more: dict[str, object], status: int, code: str
+    local: LocalService, more: dict[str, Any], status: int, code: str
 ) -> None:
     """Each refusal of a request has its own code, and makes nothing."""
     station = local.workstation()

@@ -163,7 +163,7 @@ def print_notice(notice: Notice, stream: TextIO | None = None) -> None:
 
 def render_notice(notice: Notice, look: Look) -> str:
     """Lay a notice out in at most 12 lines. The first line, the command and the link stay whole, to be found and copied."""
-    glyph, style = _glyph(notice.kind)
+    glyph, style = glyph_of(notice.kind)
     title = f"{glyph} {_clipped(notice.title)}"
     gap = max(3, min(look.columns, 78) - len(title) - len(notice.code))
     rows = list(notice.rows)
@@ -177,7 +177,8 @@ def render_notice(notice: Notice, look: Look) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _glyph(kind: str) -> tuple[str, str]:
+def glyph_of(kind: str) -> tuple[str, str]:
+    """Return the glyph that opens a line about a kind of outcome (`codes`), and its colour."""
     if kind in (SIGN_IN, UNDETERMINED):
         return "?", "yellow"
     return (PROMPT, "yellow") if kind == PENDING else (CROSS, "red")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from gatekeeper.documents.status_list import ENTRIES, VALID
 from gatekeeper.service.store.tables import status_entries
@@ -25,6 +25,17 @@ KEEP_FOR = 73 * 3_600
 _PICKS = 8
 
 _columns = status_entries.c
+# Built once: every token asks for its entry, and building a statement costs more than running it.
+_found = select(_columns.list, _columns.index, _columns.last_exp).where(
+    _columns.device == bindparam("of_device"), _columns.tool == bindparam("of_tool")
+)
+_find_granted = _found.where(_columns.grant == bindparam("of_grant"))
+_find_open = _found.where(_columns.grant.is_(None))
+_extend = (
+    update(status_entries)
+    .where(_columns.list == bindparam("of_list"), _columns.index == bindparam("of_index"))
+    .values(last_exp=bindparam("until"))
+)
 _take = text(
     'INSERT INTO status_entries (list, "index", device, "grant", tool, last_exp, status) '
     "VALUES (:list, :index, :device, :grant, :tool, :last_exp, :status) ON CONFLICT DO NOTHING"
@@ -41,13 +52,11 @@ class Entry(Value):
 
 def find_entry(tx: Connection, *, device: str, grant: int | None, tool: str) -> Entry | None:
     """Return the entry that stands for this device and grant, or for this device and open tool."""
-    row = tx.execute(
-        select(_columns.list, _columns.index, _columns.last_exp).where(
-            _columns.device == device,
-            _columns.tool == tool,
-            _columns.grant.is_(None) if grant is None else _columns.grant == grant,
-        )
-    ).first()
+    wanted = {"of_device": device, "of_tool": tool}
+    if grant is None:
+        row = tx.execute(_find_open, wanted).first()
+    else:
+        row = tx.execute(_find_granted, wanted | {"of_grant": grant}).first()
     return None if row is None else Entry(number=row[0], index=row[1], last_exp=row[2])
 
 
@@ -82,11 +91,7 @@ def take_entry(
 def extend_entry(tx: Connection, entry: Entry, *, expires_at: int) -> None:
     """Remember that a token names this entry until `expires_at`; an earlier end changes nothing."""
     if expires_at > entry.last_exp:
-        tx.execute(
-            update(status_entries)
-            .where(_columns.list == entry.number, _columns.index == entry.index)
-            .values(last_exp=expires_at)
-        )
+        tx.execute(_extend, {"of_list": entry.number, "of_index": entry.index, "until": expires_at})
 
 
 def free_entries(tx: Connection, now: int) -> int:

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.issue.authority import root_expires_at
 from gatekeeper.service.oauth.token import GRANT_TYPES
-from gatekeeper.service.store.migrate import is_current
 from gatekeeper.service.store.tables import root_documents
 from gatekeeper.service.web.answers import answer_document, answer_json
 from gatekeeper.service.web.problems import HttpFault
@@ -97,8 +96,6 @@ async def readiness(call: Call) -> Response:
     """
     if call.service.waiting.stopping:
         raise GatekeeperError("GK106", "The service is stopping.")
-    if not is_current(call.service.store):
-        raise GatekeeperError("GK106", "The database has another schema than this program.")
     with call.service.store.read() as tx:
         root_expires_at(tx, now=call.now)
     return answer_json({"status": "ready"})
