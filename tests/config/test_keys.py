@@ -59,6 +59,7 @@ def test_addresses_of_services(address: str) -> None:
         "https://good.example\\@evil.example",
         "https://gatekeeper.acme.example:",
         "https://gatekeeper.acme.example:0",
+        "https://gatekeeper.acme.example:0443",
         "https://gatekeeper.acme.example:65536",
         "https://gatekeeper.acme.example:٨٠",
         "https://gatekeeper.acme.example:80:80",

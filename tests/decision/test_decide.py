@@ -73,6 +73,7 @@ REFUSALS: list[tuple[dict[str, object], type, str]] = [
     ({"root": Absent(reason="pins", code="GK505")}, Undetermined, "GK505"),
     ({"root": ROOT.replace(expires_at=NOW), "renewal": UNREACHABLE}, Undetermined, "GK504"),
     ({"high_water": NOW + 301, "renewal": UNREACHABLE}, Undetermined, "GK702"),
+    ({"high_water": None, "renewal": UNREACHABLE}, Undetermined, "GK601"),
     ({"token": Absent(reason="none"), "renewal": UNREACHABLE}, Undetermined, "GK601"),
     ({"token": Absent(reason="torn"), "renewal": Renewed()}, Undetermined, "GK701"),
     ({"token": token(not_before=NOW + 61), "renewal": UNREACHABLE}, Undetermined, "GK702"),

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from gatekeeper.trust.sign import SigningKey, sign_token
 from tests.e2e import liar, parts
 from tests.e2e.liar import Liar
 from tests.e2e.workplace import REASON, Finished, Service, Workstation, free_port, running
+
+from gatekeeper.service.keys.signer import load_keys
+from gatekeeper.trust.sign import sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,15 +120,20 @@ def _pins(workstation: Workstation) -> list[str]:
     return re.findall(r"[A-Za-z0-9_-]{43}", workstation.service.config)
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "torn": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "empty": lambda path: path.write_bytes(b""),
     "foreign": lambda path: path.write_bytes(b'{"schema": 99}'),
     "noise": lambda path: path.write_bytes(os.urandom(512)),
     "huge": lambda path: path.write_bytes(b" " * 20_000_000),
-    "a directory": lambda path: (path.unlink(), path.mkdir()),  # type: ignore[func-returns-value]
+    "a directory": lambda path: _into_directory(path),
     "writable by others": lambda path: path.chmod(0o666),
 }
+
+
+def _into_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 class TestState:
@@ -162,17 +168,17 @@ class TestState:
         """There is nothing to fall back on, so it couldn't decide."""
         assert own_ada.gatekeeper("run", "probe").status == 0
         own_ada.service.stop()
-        tokens = [path for path in own_ada.state.rglob("*") if path.is_file() and "token" in str(path)]
+        tokens = list(own_ada.state.rglob("tokens/*.json"))
         assert tokens
         for path in tokens:
             path.write_bytes(path.read_bytes()[:-20])
-        stopped(own_ada.gatekeeper("run", "probe"), 125, "GK601")
+        stopped(own_ada.gatekeeper("run", "probe"), 125, "GK601", "GK701")
 
     def test_an_edited_token(self, own_ada: Workstation) -> None:
         """One byte of the token changed: it verifies no longer, and nothing is launched by it."""
         assert own_ada.gatekeeper("run", "probe").status == 0
         own_ada.service.stop()
-        tokens = [path for path in own_ada.state.rglob("*") if path.is_file() and "token" in str(path)]
+        tokens = list(own_ada.state.rglob("tokens/*.json"))
         for path in tokens:
             path.write_bytes(_edited(path.read_bytes()))
         stopped(own_ada.gatekeeper("run", "probe"), 125, "GK601", "GK501")
@@ -277,7 +283,7 @@ class TestAHostileService:
             ("iss", {"GK502"}),
             ("aud", {"GK502"}),
             ("cnf", {"GK501", "GK502"}),
-            ("tool", {"GK501", "GK502"}),
+            ("scope", {"GK501", "GK502"}),
         ],
     )
     def test_a_token_that_does_not_hold(
@@ -352,9 +358,13 @@ class TestAHostileService:
 
 
 def _forger(data: Path, forgery: str) -> Callable[[str], str]:
-    def key(purpose: str) -> SigningKey:
-        document = json.loads((data / "keys" / f"{purpose}-1.json").read_text())
-        return SigningKey.from_jwk(document.get("key", document))
+    keys = load_keys(data)
+    changes: dict[str, dict[str, object]] = {
+        "iss": {"iss": "http://localhost:1"},
+        "aud": {"aud": "http://localhost:1/launch"},
+        "cnf": {"cnf": {"jkt": "A" * 43}},
+        "scope": {"scope": "launch:claude"},
+    }
 
     def forge(token: str) -> str:
         head, payload, signature = token.split(".")
@@ -370,18 +380,11 @@ def _forger(data: Path, forgery: str) -> Callable[[str], str]:
                 )
                 return f"{none}.{payload}."
             case "another purpose's key":
-                return sign_token(key("policy"), typ=header["typ"], claims=claims)
+                return sign_token(keys.policy[0], typ=header["typ"], claims=claims)
             case "type":
-                return sign_token(key("approval"), typ="gk-catalogue+jwt", claims=claims)
-            case "iss":
-                claims["iss"] = "http://localhost:1"
-            case "aud":
-                claims["aud"] = claims["iss"] + "/elsewhere"
-            case "cnf":
-                claims["cnf"] = {"jkt": "A" * 43}
-            case "tool":
-                claims["authorization_details"][0]["tool"] = "claude"
-        return sign_token(key("approval"), typ=header["typ"], claims=claims)
+                return sign_token(keys.approval[0], typ="gk-catalogue+jwt", claims=claims)
+            case _:
+                return sign_token(keys.approval[0], typ=header["typ"], claims={**claims, **changes[forgery]})
 
     return forge
 
@@ -451,7 +454,10 @@ class TestTheSurroundings:
     def test_no_home_directory(self, newcomer: Workstation, tmp_path: Path) -> None:
         """Without HOME and without an account's: GK106 says which variable to set."""
         (tmp_path / "passwd").write_text("")
-        nobody = parts.in_mount_namespace(f"mount --bind '{tmp_path / 'passwd'}' /etc/passwd\nunset HOME")
+        (tmp_path / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+        nobody = parts.in_mount_namespace(
+            f"for name in passwd nsswitch.conf; do mount --bind '{tmp_path}'/$name /etc/$name; done\nunset HOME"
+        )
         for arguments, status in ((("run", "probe"), 125), (("status",), 7)):
             done = newcomer.gatekeeper(*arguments, before=nobody)
             stopped(done, status, "GK106")
@@ -467,9 +473,9 @@ class TestTheSurroundings:
 
     def test_a_terminal_that_is_not_utf_8(self, ada: Workstation) -> None:
         """In the C locale every byte of the message is ASCII, and nothing is lost but the glyphs."""
-        plain = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        ada.extra = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
         for arguments, status in ((("run", "claude"), 126), (("status",), 0), (("--help",), 0)):
-            done = ada.gatekeeper(*arguments, **plain)
+            done = ada.gatekeeper(*arguments)
             assert done.status == status, done
             assert (done.out + done.err).isascii(), done
             assert "Traceback" not in done.err

@@ -244,7 +244,9 @@ def _url(_key: Key, value: object) -> object:
         raise Malformed(
             "the address must be a host in lower case with at most a port: no path, query, user or trailing slash"
         )
-    if port is not None and (not port or port.strip(_DIGITS) or len(port) > 5 or not 0 < int(port) < 65536):
+    if port is not None and (
+        not port or port.strip(_DIGITS) or port[0] == "0" or len(port) > 5 or int(port) > 65535
+    ):
         raise Malformed("the address has an impossible port")
     if scheme == "http" and not is_loopback(host):
         raise Malformed("plain http is for loopback alone; the address must begin with https://")

@@ -64,6 +64,9 @@ def _answered(tool: str, code: str, problem: Problem | None) -> AnyDecision:
 
 def _by_what_is_held(facts: Facts) -> AnyDecision:
     clock = clock_of(facts)
+    if facts.high_water is None and not isinstance(facts.renewal, Renewed):
+        # Deleting the mark would hide that the clock was turned back.
+        return _nothing_usable(facts, Absent(reason="the latest time seen here is not known"))
     if isinstance(facts.root, Absent):
         return _nothing_usable(facts, facts.root)
     if clock.at >= facts.root.expires_at:

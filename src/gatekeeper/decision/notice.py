@@ -233,10 +233,14 @@ def render_instant(at: int) -> str:
 
 
 def render_span(seconds: int) -> str:
-    """Render a length of time in its one or two largest units, rounded down: `3 d`, `2 h 5 min`, `40 s`."""
+    """Render a length of time in its one or two largest units: `30 d`, `2 h 5 min`, `40 s`.
+
+    Days are rounded to the nearest, because a grant of 30 d that was given a second ago lasts 30 d to people;
+    smaller units are rounded down.
+    """
     seconds = max(0, seconds)
     if seconds >= 2 * 86_400:
-        return f"{seconds // 86_400} d"
+        return f"{(seconds + 43_200) // 86_400} d"
     if seconds >= 3_600:
         hours, minutes = seconds // 3_600, seconds % 3_600 // 60
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"

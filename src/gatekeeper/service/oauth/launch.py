@@ -47,11 +47,6 @@ class LaunchRefused(GatekeeperError):
         self.subject = subject
 
 
-def request_url(issuer: str, request: str) -> str:
-    """Return where people see a request."""
-    return f"{issuer}/console/requests/{request}"
-
-
 def launch(
     tx: Connection,
     authority: Authority,
@@ -79,7 +74,7 @@ def launch(
             subject=subject,
             device=device,
             tool=offered,
-            standing=_standing(tx, authority, subject, offered, now),
+            standing=_standing(tx, subject, offered, now),
             lease_for=lease_for,
             now=now,
         )
@@ -104,9 +99,7 @@ def _offered(tool: PolicyTool | None, word: str) -> PolicyTool:
     return tool
 
 
-def _standing(
-    tx: Connection, authority: Authority, subject: Subject, tool: PolicyTool, now: int
-) -> launch_token.Standing:
+def _standing(tx: Connection, subject: Subject, tool: PolicyTool, now: int) -> launch_token.Standing:
     if tool.access == OPEN:
         return launch_token.OPEN
     match standing(tx, subject.id, tool.id, now=now):
@@ -116,18 +109,18 @@ def _standing(
             raise GatekeeperError(
                 "GK401",
                 f"{request.id} waits for an approver.",
-                facts=_request_facts(authority, request.id),
+                facts={"request": request.id},
             )
         case Over() as over:
-            raise _refusal(authority, tool, over)
+            raise _refusal(tool, over)
 
 
-def _refusal(authority: Authority, tool: PolicyTool, over: Over) -> GatekeeperError:
+def _refusal(tool: PolicyTool, over: Over) -> GatekeeperError:
     facts: dict[str, object] = {"by": over.by, "reason": over.reason}
     if over.request is not None:
-        facts |= _request_facts(authority, over.request.id)
+        facts["request"] = over.request.id
     elif over.grant is not None:
-        facts |= _request_facts(authority, over.grant.request)
+        facts["request"] = over.grant.request
     detail = {
         "GK307": f"The approval for {tool.name} was revoked.",
         "GK308": f"The approval for {tool.name} has ended.",
@@ -136,10 +129,6 @@ def _refusal(authority: Authority, tool: PolicyTool, over: Over) -> GatekeeperEr
         "GK403": f"The approval for {tool.name} is suspended.",
     }.get(over.code, f"{tool.name} needs an approval.")
     return GatekeeperError(over.code, detail, facts=facts)
-
-
-def _request_facts(authority: Authority, request: str) -> dict[str, object]:
-    return {"request": request, "request_url": request_url(authority.issuer, request)}
 
 
 def _alternatives(

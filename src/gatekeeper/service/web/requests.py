@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from gatekeeper.documents.api import PENDING, RequestView, parse_new_request, render_request
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.access.requests import cancel_request, create_request, get_request, requests_of
-from gatekeeper.service.oauth.launch import request_url
 from gatekeeper.service.policy.durations import render_duration
 from gatekeeper.service.policy.folder import current_policy
 from gatekeeper.service.web.answers import NO_STORE, answer_json
@@ -81,7 +80,7 @@ def view_of(call: SignedInCall, request: AccessRequest) -> RequestView:
         reason=request.reason,
         duration=render_duration(request.duration_for),
         zones=request.zones,
-        url=request_url(call.service.issuer, request.id),
+        url="",  # no page of ours shows a request yet
         created_at=request.created_at,
         ticket=request.ticket,
         grant=request.grant,
