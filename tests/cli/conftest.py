@@ -132,6 +132,7 @@ class FakeCalls:
         )
         self.stored = Stored(where="file", path="/home/ada/.local/share/gatekeeper/credential")
         self.signed_out = SignedOut(revoked=True)
+        self.kept_sign_in: SignedIn | None = None
         self.catalogue_error: Exception | None = None
 
     def renew(self, word: str, *, interactive: bool) -> Renewal:
@@ -205,6 +206,11 @@ class FakeCalls:
             service=ISSUER,
             stored=self.stored,
         )
+
+    def sign_in_again(self) -> SignedIn | None:
+        """Say what the test wants."""
+        self.asked.append(("sign_in_again",))
+        return self.kept_sign_in
 
     def sign_out(self) -> SignedOut:
         """Forget."""

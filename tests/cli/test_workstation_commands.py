@@ -56,11 +56,18 @@ class TestLogin:
 
     @pytest.mark.parametrize("arguments", [(), ("--code", ""), ("--code", "  ")])
     def test_without_a_code_nothing_is_sent(self, desk: Desk, arguments: tuple[str, ...]) -> None:
-        """Nobody is there to be asked: GK100."""
+        """Nobody is there to be asked: GK100, after looking for a sign-in that is kept."""
         status, _, err = desk.run("login", *arguments)
         assert status == 2
         assert "gatekeeper login --code CODE" in err
-        assert desk.calls.asked == []
+        assert [call[0] for call in desk.calls.asked] in ([], ["sign_in_again"])
+
+    def test_a_kept_sign_in_needs_no_code(self, desk: Desk) -> None:
+        """The state is bound to it again, and nothing is asked."""
+        desk.calls.kept_sign_in = desk.calls.sign_in(code="", device_name="laptop").replace(stored=None)
+        status, out, _ = desk.run("login")
+        assert status == 0
+        assert "still holds" in out
 
     def test_json(self, desk: Desk) -> None:
         """One object."""

@@ -24,7 +24,7 @@ from tests.fakes.service import (
 from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.credentials import Credential, load_credential
-from gatekeeper.client.signin import sign_in_with_code, sign_out
+from gatekeeper.client.signin import sign_in_again, sign_in_with_code, sign_out
 from gatekeeper.config.settings import Settings
 from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
 from gatekeeper.trust.sign import SigningKey
@@ -248,6 +248,29 @@ def test_a_foreign_state_is_replaced(service: ServiceSimulator, sign_in: SignIn,
     sign_in()
     assert device(world).mark == device_mark(world, DIRECTORY)
     assert list_tokens(world, DIRECTORY) == []
+
+
+def test_a_kept_sign_in_binds_a_copied_state_again(
+    service: ServiceSimulator, signed_in: Settings, world: FakeWorld
+) -> None:
+    """Whoever still holds the device key needs no second code for a state that was copied or moved."""
+    kept = load_device(world, DIRECTORY)
+    assert isinstance(kept, DeviceState)
+    save_device(world, DIRECTORY, kept.replace(mark="of another machine"))
+    done = sign_in_again(world, signed_in)
+    assert done is not None
+    assert (done.name, done.device_name, done.stored) == (kept.name, "laptop", None)
+    assert load_device(world, DIRECTORY) == kept
+
+
+def test_no_kept_sign_in_binds_nothing(
+    service: ServiceSimulator, signed_in: Settings, world: FakeWorld
+) -> None:
+    """Without a credential, or with one that the service ended, the state stays as it is."""
+    service.devices.clear()
+    assert sign_in_again(world, signed_in) is None
+    del world.files[FILE]
+    assert sign_in_again(world, signed_in) is None
 
 
 def test_the_catalogue_may_come_later(service: ServiceSimulator, sign_in: SignIn, world: FakeWorld) -> None:

@@ -120,20 +120,20 @@ def _pins(workstation: Workstation) -> list[str]:
     return re.findall(r"[A-Za-z0-9_-]{43}", workstation.service.config)
 
 
+def _into_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "torn": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "empty": lambda path: path.write_bytes(b""),
     "foreign": lambda path: path.write_bytes(b'{"schema": 99}'),
     "noise": lambda path: path.write_bytes(os.urandom(512)),
     "huge": lambda path: path.write_bytes(b" " * 20_000_000),
-    "a directory": lambda path: _into_directory(path),
+    "a directory": _into_directory,
     "writable by others": lambda path: path.chmod(0o666),
 }
-
-
-def _into_directory(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
 
 
 class TestState:

@@ -93,6 +93,7 @@ MUTATIONS: dict[str, tuple[bool | None, Callable[[PublicKey, bytes, int, int, ra
     "a byte short": (False, lambda k, m, r, s, _: (k, m, _raw(r, s)[:-1])),
     "a byte long": (False, lambda k, m, r, s, _: (k, m, _raw(r, s) + b"\0")),
     "a zero before": (False, lambda k, m, r, s, _: (k, m, b"\0" + _raw(r, s))),
+    "a zero between": (False, lambda k, m, r, s, _: (k, m, _raw(r, s)[:32] + b"\0" + _raw(r, s)[32:])),
     "nothing": (False, lambda k, m, r, s, _: (k, m, b"")),
     "another key": (False, lambda k, m, r, s, g: (_public(g.randrange(1, N)), m, _raw(r, s))),
     "the key's opposite": (

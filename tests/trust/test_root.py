@@ -214,6 +214,7 @@ def test_a_chain_is_walked_to_roots_that_nobody_pinned() -> None:
         ("both of the old, one of the new", (V1, document(root(2, (A, D, E)), A, B)), "GK501"),
         ("the new lowers the threshold to one", (V1, document(root(2, (D,), 1), D, A)), "GK501"),
         ("a version left out", (V1, V3), "GK501"),
+        ("a version left out, however well signed", (V1, document(root(3), A, B, C)), "GK501"),
         ("the same version again", (V1, V1), "GK503"),
         ("the same version, other content", (V1, document(root(1, (A, B)), A, B)), "GK503"),
         ("backwards", (V1, V2, V1), "GK503"),

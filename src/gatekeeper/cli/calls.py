@@ -54,6 +54,9 @@ if TYPE_CHECKING:
         def sign_in(self, *, code: str, device_name: str) -> SignedIn:
             """Redeem a one-time code: enrol this device and keep its credential."""
 
+        def sign_in_again(self) -> SignedIn | None:
+            """Bind this state to the sign-in that is kept."""
+
         def sign_out(self) -> SignedOut:
             """Give the credential back and forget what is kept here. Works without the service, too."""
 
@@ -139,6 +142,12 @@ class ServiceCalls:
         from gatekeeper.client.signin import sign_in_with_code
 
         return sign_in_with_code(self._world, self._settings, code=code, device_name=device_name)
+
+    def sign_in_again(self) -> SignedIn | None:
+        """Bind this state to the sign-in that is kept, None where none holds."""
+        from gatekeeper.client.signin import sign_in_again
+
+        return sign_in_again(self._world, self._settings)
 
     def sign_out(self) -> SignedOut:
         """Forget the credential."""

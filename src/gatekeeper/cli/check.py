@@ -149,7 +149,7 @@ def scene_of(here: Here, facts: Facts | None, *, checking: bool) -> Scene:
     held = here.held
     return Scene(
         who=held.device.name if isinstance(held.device, DeviceState) else "",
-        device=held.device.device if isinstance(held.device, DeviceState) else "",
+        device=held.device.called() if isinstance(held.device, DeviceState) else "",
         available=held.usable_tools(),
         agent=here.agent,
         checking=checking,

@@ -16,6 +16,7 @@ from gatekeeper.errors import GatekeeperError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gatekeeper.client.credentials import Stored
+    from gatekeeper.client.signin import SignedIn
 
 EXAMPLES = (
     "gatekeeper login --code K7QF-M2XD-9HTR-4WPN",
@@ -36,15 +37,19 @@ def login(
     ] = "",
     as_json: Json = False,
 ) -> int:
-    """Sign in with a one-time code and enrol this device. Says where the credential is kept."""
+    """Sign in with a one-time code and enrol this device. Says where the credential is kept.
+
+    Without a code, a sign-in that is kept here is used again: after a state directory was copied, moved or
+    damaged.
+    """
     here: Here = ctx.obj.here()
     here.require_service()
-    code = (code or _ask_code(here)).strip()
+    signed_in = None
     if not code:
-        raise GatekeeperError("GK100", "--code is empty.", remedy="gatekeeper login --code CODE")
-    name = device_name or os.uname().nodename
-    with waiting(f"Signing in to {here.settings.service}"):
-        signed_in = here.calls.sign_in(code=code, device_name=name[:MAX_DEVICE_NAME])
+        with waiting(f"Looking for a sign-in with {here.settings.service}"):
+            signed_in = here.calls.sign_in_again()
+    if signed_in is None:
+        signed_in = _redeem(here, code, device_name)
     here.forget_held()
     if signed_in.catalogue_missing:
         say(f"The catalogue could not be had yet: {signed_in.catalogue_missing}", sys.stderr)
@@ -57,15 +62,27 @@ def login(
                 "device": signed_in.device,
                 "device_name": signed_in.device_name,
                 "service": here.settings.service,
-                "credential": signed_in.stored.where,
+                "credential": signed_in.stored.where if signed_in.stored is not None else None,
             }
         )
         return 0
     say(
         f"{TICK} Signed in as {signed_in.name} on {signed_in.device_name} ({signed_in.device}), with {here.settings.service}."
     )
-    say(f"  {_stored_words(signed_in.stored)}")
+    if signed_in.stored is None:
+        say("  The sign-in that was kept here still holds; this directory belongs to it again.")
+    else:
+        say(f"  {_stored_words(signed_in.stored)}")
     return 0
+
+
+def _redeem(here: Here, code: str, device_name: str) -> SignedIn:
+    code = (code or _ask_code(here)).strip()
+    if not code:
+        raise GatekeeperError("GK100", "--code is empty.", remedy="gatekeeper login --code CODE")
+    name = device_name or os.uname().nodename
+    with waiting(f"Signing in to {here.settings.service}"):
+        return here.calls.sign_in(code=code, device_name=name[:MAX_DEVICE_NAME])
 
 
 def _ask_code(here: Here) -> str:

@@ -232,7 +232,7 @@ class _Desk:
         device = held.device if isinstance(held.device, DeviceState) else None
         return Scene(
             who="" if device is None else device.name,
-            device="" if device is None else device.device,
+            device="" if device is None else device.called(),
             available=held.usable_tools(),
             agent=self._here.agent,
             catalogue=held.catalogue,

@@ -209,13 +209,10 @@ def invite(
 @_examples("review list", "review list --json")
 def review_list(data: Data = "", as_json: Json = False) -> None:
     """List the access requests that wait for a review, the oldest first."""
-    with _opened(data) as (settings, store):
+    with _opened(data) as (_, store):
         from gatekeeper.service.operate.review import list_pending
 
-        items = [
-            _view(settings, item.request, subject=item.subject.name)
-            for item in list_pending(store, now=_now())
-        ]
+        items = [_view(item.request, subject=item.subject.name) for item in list_pending(store, now=_now())]
     if as_json:
         print_json({"requests": [request_members(item) for item in items]})
         return
@@ -250,7 +247,7 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Approve an access request, as it was asked or narrower. Nobody approves their own."""
-    with _opened(data) as (settings, store):
+    with _opened(data) as (_, store):
         from gatekeeper.service.operate import review as operate
 
         decided, grant = operate.approve(
@@ -262,7 +259,7 @@ def approve(
             reason=reason,
             now=_now(),
         )
-        view = _view(settings, decided, subject=_name_of(store, decided.subject))
+        view = _view(decided, subject=_name_of(store, decided.subject))
     if as_json:
         print_json({**request_members(view), "grant_ends": instant(grant.ends_at)})
         return
@@ -274,11 +271,11 @@ def approve(
 @_examples('review deny R-1 --as sam@acme.example --reason "Use llama for this."')
 def deny(request: RequestId, by: As, reason: Reason, data: Data = "", as_json: Json = False) -> None:
     """Deny an access request. The person who asked reads the reason."""
-    with _opened(data) as (settings, store):
+    with _opened(data) as (_, store):
         from gatekeeper.service.operate import review as operate
 
         decided = operate.deny(store, request, as_name=by, reason=reason, now=_now())
-        view = _view(settings, decided, subject=_name_of(store, decided.subject))
+        view = _view(decided, subject=_name_of(store, decided.subject))
     if as_json:
         print_json(request_members(view))
     else:
@@ -462,8 +459,7 @@ def _opened(data: str) -> Iterator[tuple[ServiceSettings, Store]]:
         store.close()
 
 
-def _view(settings: ServiceSettings, request: AccessRequest, *, subject: str) -> RequestView:
-    from gatekeeper.service.oauth.launch import request_url
+def _view(request: AccessRequest, *, subject: str) -> RequestView:
     from gatekeeper.service.policy.folder import render_duration
 
     return RequestView(
@@ -474,7 +470,7 @@ def _view(settings: ServiceSettings, request: AccessRequest, *, subject: str) ->
         reason=request.reason,
         duration=render_duration(request.duration_for),
         zones=request.zones,
-        url=request_url(settings.issuer, request.id),
+        url="",
         created_at=request.created_at,
         ticket=request.ticket,
         grant=request.grant,

@@ -136,7 +136,7 @@ def _print_json(
 def _print_text(here: Here, tools: tuple[Standing, ...], answer: Answer) -> None:
     held, settings = here.held, here.settings
     if isinstance(held.device, DeviceState) and held.state == OWN:
-        say(f"subject  {held.device.name} on {held.device.device}")
+        say(f"subject  {held.device.name} on {held.device.called()} ({held.device.device})")
     say(f"service  {settings.service}{_reached(answer)}")
     count = len(settings.trust_roots)
     say(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_ITEM_BYTES = 16 * 1024
 # Windows keeps at most 2,560 bytes of UTF-16 in one credential; ours stays below that.
-_TEXTS = ("refresh_token", "subject", "name", "device", "pending_code")
+_TEXTS = ("refresh_token", "subject", "name", "device", "device_name", "pending_code")
 _KEYS = ("device_key_jwk", "pending_jwk")
 
 
@@ -34,6 +34,7 @@ class Credential(Value):
     subject: str = ""
     name: str = ""
     device: str = ""
+    device_name: str = ""
     pending_jwk: str = ""
     pending_code: str = ""
     pending_at: int = 0
@@ -67,6 +68,7 @@ def parse_item(item: bytes, *, issuer: str) -> Credential | None:
             subject=optional_text(members, "subject"),
             name=optional_text(members, "name"),
             device=optional_text(members, "device"),
+            device_name=optional_text(members, "device_name"),
             pending_jwk=_jwk_text(members, "pending_jwk"),
             pending_code=optional_text(members, "pending_code"),
             pending_at=optional_integer(members, "pending_at") or 0,

@@ -62,6 +62,7 @@ def find_owner(world: World, settings: Settings, directory: str, *, prompt_for: 
         name=credential.name,
         device=credential.device,
         jkt=jkt,
+        device_name=credential.device_name,
     )
     if kept != device:
         remove_tokens(world, directory, "")

@@ -19,6 +19,7 @@ from gatekeeper.client.credentials import (
     load_credential,
     save_credential,
 )
+from gatekeeper.client.requests import me
 from gatekeeper.client.root import refresh_root, require_current
 from gatekeeper.client.session import USUAL_TIMEOUT, Session, find_credential, key_of, open_http, prompt_time
 from gatekeeper.client.turn import own_turn
@@ -55,7 +56,7 @@ REPEAT_WITHIN = 600  # seconds in which the service gives the same key the same 
 class SignedIn(Value):
     """Who is signed in now, on which device, and where the credential stands.
 
-    `catalogue_missing` says why the catalogue could not be had yet, "" where it was.
+    `stored` is None where the credential stays where it was. `catalogue_missing` says why the catalogue could not be had yet, "" where it was.
     """
 
     subject: str
@@ -63,7 +64,7 @@ class SignedIn(Value):
     device: str
     device_name: str
     service: str
-    stored: Stored
+    stored: Stored | None
     catalogue_missing: str = ""
 
 
@@ -104,6 +105,7 @@ def sign_in_with_code(world: World, settings: Settings, *, code: str, device_nam
             subject=answer.subject,
             name=answer.name,
             device=answer.device,
+            device_name=device_name,
             # Should the state not be writable now, the same code must find this very key again.
             pending_code=credential.pending_code,
             pending_at=credential.pending_at,
@@ -119,6 +121,43 @@ def sign_in_with_code(world: World, settings: Settings, *, code: str, device_nam
         device_name=device_name,
         service=settings.service,
         stored=stored,
+        catalogue_missing=missing,
+    )
+
+
+def sign_in_again(world: World, settings: Settings) -> SignedIn | None:
+    """Bind this state to this device anew with the credential that is kept; None where none is, or it is over.
+
+    For a state that was copied, moved or damaged: whoever holds the device key needs no second code.
+
+    Raises:
+        TrustError, ServiceUnreachable, GatekeeperError: as `sign_in_with_code`; what was here stays.
+    """
+    directory = profile_directory(settings.state_directory, settings.profile)
+    with open_http(settings, timeout=USUAL_TIMEOUT) as http, own_turn(world, directory):
+        try:
+            credential = find_credential(world, settings, prompt_for=prompt_time(world, settings))
+        except KeyringSilent:
+            return None
+        if credential is None or not credential.refresh_token:
+            return None
+        now = world.now()
+        root = refresh_root(world, settings, http, directory, now=now, force=True)
+        require_current(root, now=now)
+        session = Session(settings, world, http, credential)
+        try:
+            me(session)
+        except ServiceRefused:
+            return None
+        _make_state(world, directory, session)
+        missing = _first_catalogue(session, root, now=now)
+    return SignedIn(
+        subject=credential.subject,
+        name=credential.name,
+        device=credential.device,
+        device_name=credential.device_name,
+        service=settings.service,
+        stored=None,
         catalogue_missing=missing,
     )
 
@@ -200,6 +239,7 @@ def _make_state(world: World, directory: str, session: Session) -> None:
             name=credential.name,
             device=credential.device,
             jkt=key_of(credential.device_key_jwk).kid,
+            device_name=credential.device_name,
         ),
     )
     save_backoff(world, directory, 0)

@@ -44,7 +44,10 @@ MAX_DIGESTS = 64
 
 
 class DeviceState(Value):
-    """This device's enrolment. `mark` binds the folder to machine, person and inode; `jkt` is the device key's thumbprint."""
+    """This device's enrolment. `mark` binds the folder to machine, person and inode; `jkt` is the device key's thumbprint.
+
+    `device` is the service's id, `device_name` what its owner calls it.
+    """
 
     mark: str
     issuer: str
@@ -52,6 +55,11 @@ class DeviceState(Value):
     name: str
     device: str
     jkt: str
+    device_name: str = ""
+
+    def called(self) -> str:
+        """Return what people call this device."""
+        return self.device_name or self.device
 
 
 class RootState(Value):
@@ -101,6 +109,7 @@ def load_device(world: World, directory: str) -> DeviceState | Absent:
             name=optional_text(members, "name"),
             device=text_of(members, "device"),
             jkt=text_of(members, "jkt"),
+            device_name=optional_text(members, "device_name"),
         )
     except Malformed as error:
         return damaged(f"{directory}/device.json", error.reason)
@@ -119,6 +128,7 @@ def save_device(world: World, directory: str, state: DeviceState) -> None:
             "name": state.name,
             "device": state.device,
             "jkt": state.jkt,
+            "device_name": state.device_name,
         },
     )
 
