@@ -36,6 +36,7 @@ from gatekeeper.workstation.state import (
     remove_tokens,
     save_backoff,
 )
+from gatekeeper.workstation.tables import keep_tables
 
 if TYPE_CHECKING:
     from gatekeeper.client.http import Http
@@ -189,6 +190,8 @@ def _fetch_token(session: Session, owner: Owner, word: str, *, lease_for: int | 
     launch = checked_token(token, root, settings=settings, owner=owner, now=now)
     catalogue = _catalogue(session, root, owner, now=now)
     save_issued(world, directory, token, launch, word=word, mark=owner.device.mark, catalogue=catalogue)
+    if not settings.managed:  # under managed pins a launch believes no table that the person can write
+        keep_tables(world, directory, (*root.approval.keys, *root.roots))
 
 
 def _catalogue(session: Session, root: TrustedRoot, owner: Owner, *, now: int) -> Catalogue | None:

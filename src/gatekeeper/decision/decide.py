@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from gatekeeper.codes import CODES, PENDING, REFUSED
 from gatekeeper.decision.facts import (
     FOREIGN,
     Absent,
@@ -51,6 +50,8 @@ def decide(facts: Facts) -> AnyDecision:
 
 
 def _answered(tool: str, code: str, problem: Problem | None) -> AnyDecision:
+    from gatekeeper.codes import CODES, PENDING, REFUSED  # a launch that is allowed needs no table of refusals
+
     kind = CODES[code].kind if code in CODES else ""
     detail = problem.detail if problem is not None else ""
     if kind == REFUSED:

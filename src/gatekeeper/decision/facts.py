@@ -99,6 +99,14 @@ class UnreadableRepository(Value):
     reason: str
 
 
+EVERYWHERE = "*"
+
+
+def is_for_everywhere(token: LaunchToken) -> bool:
+    """Say whether no place could refuse this token, so that nobody need look where the launch happens."""
+    return EVERYWHERE in token.locations and not token.exclude
+
+
 # How an executable compares with the token's identities.
 class Recognised(Value):
     """One alternative holds, whole."""

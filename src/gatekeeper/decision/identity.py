@@ -8,7 +8,6 @@ so a token that matters lists digests. How the facts are found is left to `launc
 from __future__ import annotations
 
 from gatekeeper.decision.facts import DigestNeeded, NotRecognised, Recognised, WrongVersion
-from gatekeeper.decision.versions import in_npm_range, in_pypi_range
 from gatekeeper.errors import Malformed
 
 TYPE_CHECKING = False
@@ -76,6 +75,8 @@ def _same_package(executable: Executable, identity: Identity) -> bool:
 
 
 def _in_range(executable: Executable, identity: Identity) -> bool:
+    from gatekeeper.decision.versions import in_npm_range, in_pypi_range  # where a token asks for it
+
     if identity.pypi:
         return in_pypi_range(executable.version, identity.versions)
     return in_npm_range(executable.version, identity.versions)

@@ -8,6 +8,7 @@ finds the remotes; this module has no effects.
 
 from __future__ import annotations
 
+from gatekeeper.decision.facts import EVERYWHERE as EVERYWHERE  # noqa: PLC0414 - a pattern like the others
 from gatekeeper.decision.facts import NoRepository, UnreadableRepository
 from gatekeeper.documents.launch_token import Exclusion
 from gatekeeper.values import Value
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from gatekeeper.decision.facts import Location
 
-EVERYWHERE = "*"
 # Rules of our own in an `Exclusion` whose pattern is "".
 OUTSIDE = "outside"
 UNREADABLE = "unreadable"

@@ -16,6 +16,8 @@ from gatekeeper.errors import GatekeeperError
 from gatekeeper.launch.gather import gather
 from gatekeeper.launch.perform import perform
 from gatekeeper.values import Value
+from gatekeeper.workstation.paths import profile_directory
+from gatekeeper.workstation.tables import verifier_by_tables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,9 +105,7 @@ def _attempt(
     if verify is None:
         if settings.verifier != OWN_VERIFIER:
             return NotWarm(reason=LIBRARY, settings=settings)
-        from gatekeeper.trust.p256 import verify_es256
-
-        verify = verify_es256
+        verify = _own_verifier(world, settings)
     judged = judge(world, invocation, settings, renewal, verify)
     if isinstance(judged, NotWarm):
         return judged
@@ -116,6 +116,15 @@ def _attempt(
         launch = plan(decision, arguments=invocation.arguments, environment=world.environment())
         perform(world, settings, facts=facts, allow=decision, launch=launch, invocation=invocation)
     return Decided(decision=decision, facts=facts, settings=settings)
+
+
+def _own_verifier(world: World, settings: Settings) -> Verify:
+    # Under managed pins nothing that the person can write may say what holds: `workstation.tables`.
+    if settings.managed:
+        from gatekeeper.trust.p256 import verify_es256
+
+        return verify_es256
+    return verifier_by_tables(world, profile_directory(settings.state_directory, settings.profile))
 
 
 def judge(

@@ -7,14 +7,22 @@ is for `decision`.
 
 from __future__ import annotations
 
-from gatekeeper.decision.facts import FOREIGN, NONE, OWN, Absent, Executable, Facts, Loop, NotInstalled
+from gatekeeper.decision.facts import (
+    FOREIGN,
+    NONE,
+    OWN,
+    Absent,
+    Executable,
+    Facts,
+    Loop,
+    NotInstalled,
+    is_for_everywhere,
+)
 from gatekeeper.decision.identity import recognise
-from gatekeeper.decision.locations import exclusion_for
 from gatekeeper.documents.launch_token import parse_launch_token
 from gatekeeper.errors import GatekeeperError, TrustError
 from gatekeeper.launch.find import find, own_of
 from gatekeeper.launch.recognise import examine
-from gatekeeper.launch.repository import locate
 from gatekeeper.trust.jws import verify_launch_token
 from gatekeeper.trust.root import verify_chain
 from gatekeeper.values import Value
@@ -209,5 +217,11 @@ def _excluded(world: World, token: LaunchToken) -> Exclusion | None:
             f"The working directory can't be used: {error.strerror}.",
             remedy="cd to a directory that exists",
         ) from error
+    if is_for_everywhere(token):
+        return None
+    # Reading git's files takes as many modules as all the rest, so they are loaded where a token asks for them.
+    from gatekeeper.decision.locations import exclusion_for
+    from gatekeeper.launch.repository import locate
+
     location = locate(world, here, home=world.home(), environment=world.environment())
     return exclusion_for(location, locations=token.locations, exclude=token.exclude)

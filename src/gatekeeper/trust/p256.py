@@ -5,6 +5,10 @@ Every number here is public (key, message, signature), so timing reveals nothing
 written to be read, not to be constant in time. `docs/adr/0002-own-p256-verification.md` says why it
 exists, what holds it to `cryptography`, and what turns it off. Never use it to sign.
 
+A launch may know its keys beforehand: `verify_by_tables` adds up multiples that `tables` computed once, and
+`docs/adr/0006-launch-without-key-tables.md` says whose tables count. A wrong table can make a bad signature
+hold, so nothing here decides that.
+
 Sums are Jacobian, (X, Y, Z) for the affine (X/Z², Y/Z³), and Z = 0 is the point at infinity.
 """
 
@@ -20,6 +24,8 @@ except ImportError:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gatekeeper.trust.jws import PublicKey
 
     Point = tuple[int, int, int]
@@ -34,6 +40,15 @@ GY = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
 
 _INFINITY = (1, 1, 0)
 _WIDTH = 5  # of the windows: eight odd multiples of each point, one addition in about six doublings
+
+# A table of a point Q: d · 2^(6i) · Q for each window i and each d from 1 to 32, as x ‖ y of 32 bytes each.
+# 43 windows of 6 bits hold every scalar below 2^256 in digits from -32 to 31, with no carry out of the last.
+TABLE_WIDTH = 6
+TABLE_WINDOWS = 43
+TABLE_DIGITS = 1 << (TABLE_WIDTH - 1)
+TABLE_BYTES = TABLE_WINDOWS * TABLE_DIGITS * 64
+# Adding 32 to every window makes each digit positive, so that plain shifting and masking find it.
+_TABLE_OFFSET = sum(TABLE_DIGITS << (TABLE_WIDTH * at) for at in range(TABLE_WINDOWS))
 
 
 def sha256(data: bytes) -> bytes:
@@ -59,7 +74,22 @@ def verify_es256(key: PublicKey, message: bytes, signature: bytes) -> bool:
     Everything may be hostile; nothing raises. Both s and N - s hold, as in every ECDSA verifier: a
     signature is no identifier.
     """
-    if len(signature) != 64 or not on_curve(key.x, key.y):
+    if not on_curve(key.x, key.y):
+        return False
+    qx, qy = int.from_bytes(key.x, "big"), int.from_bytes(key.y, "big")
+    return _holds(message, signature, lambda u1, u2: _weighted_sum(u1, u2, qx, qy))
+
+
+def verify_by_tables(message: bytes, signature: bytes, *, of_g: bytes, of_key: bytes) -> bool:
+    """Say what `verify_es256` says, by trusted tables of G and of a key on the curve, `TABLE_BYTES` each.
+
+    Message and signature may be hostile, the tables not: with a wrong one the answer means nothing, either way.
+    """
+    return _holds(message, signature, lambda u1, u2: _sum_of([*_picked(of_g, u1), *_picked(of_key, u2)]))
+
+
+def _holds(message: bytes, signature: bytes, weighted_sum: Callable[[int, int], Point]) -> bool:
+    if len(signature) != 64:
         return False
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < N and 0 < s < N):
@@ -67,7 +97,7 @@ def verify_es256(key: PublicKey, message: bytes, signature: bytes) -> bool:
     inverse = pow(s, -1, N)
     u1 = int.from_bytes(sha256(message), "big") * inverse % N
     u2 = r * inverse % N
-    x, _, z = _weighted_sum(u1, u2, int.from_bytes(key.x, "big"), int.from_bytes(key.y, "big"))
+    x, _, z = weighted_sum(u1, u2)
     if z == 0:
         return False
     # The affine x is x/z², compared without a division; mod N it is r where it is r or r + N.
@@ -76,19 +106,16 @@ def verify_es256(key: PublicKey, message: bytes, signature: bytes) -> bool:
 
 
 def _weighted_sum(u1: int, u2: int, qx: int, qy: int) -> Point:
-    """Return u1·G + u2·Q: one run of doublings for both scalars (Shamir's trick).
-
-    The seam for tables made beforehand: they would replace this function and nothing else.
-    """
-    of_q = _odd_multiples(qx, qy)
+    """Return u1·G + u2·Q: one run of doublings for both scalars (Shamir's trick)."""
+    of_g, of_q = _odd_multiples(GX, GY), _odd_multiples(qx, qy)
     first, second = _signed_digits(u1), _signed_digits(u2)
     total = _INFINITY
     for at in range(max(len(first), len(second)) - 1, -1, -1):
-        total = _double(total)
+        total = double(total)
         if at < len(first) and first[at]:
-            total = _add(total, _pick(_OF_G, first[at]))
+            total = add(total, _pick(of_g, first[at]))
         if at < len(second) and second[at]:
-            total = _add(total, _pick(of_q, second[at]))
+            total = add(total, _pick(of_q, second[at]))
     return total
 
 
@@ -113,14 +140,14 @@ def _odd_multiples(x: int, y: int) -> list[Affine]:
 
     None of them, and nothing on the way, is infinity: the order N is a prime far above 2^w.
     """
-    ((twice_x, twice_y),) = _affine([_double((x, y, 1))])
+    ((twice_x, twice_y),) = affine([double((x, y, 1))])
     multiples = [(x, y, 1)]
     for _ in range((1 << (_WIDTH - 2)) - 1):
-        multiples.append(_add(multiples[-1], (twice_x, twice_y)))
-    return _affine(multiples)
+        multiples.append(add(multiples[-1], (twice_x, twice_y)))
+    return affine(multiples)
 
 
-def _affine(points: list[Point]) -> list[Affine]:
+def affine(points: list[Point]) -> list[Affine]:
     """Divide Z out of finite points, with one inversion for all (Montgomery's trick)."""
     products = [1]
     for _, _, z in points:
@@ -140,7 +167,28 @@ def _pick(multiples: list[Affine], digit: int) -> Affine:
     return (x, y) if digit > 0 else (x, P - y)
 
 
-def _double(point: Point) -> Point:
+def _picked(table: bytes, scalar: int) -> list[Affine]:
+    """Return the points of a table that add up to the multiple of its point: one a window, none for a zero."""
+    shifted = scalar + _TABLE_OFFSET
+    points = []
+    for window in range(0, TABLE_BYTES, TABLE_DIGITS * 64):
+        digit = (shifted & (2 * TABLE_DIGITS - 1)) - TABLE_DIGITS
+        shifted >>= TABLE_WIDTH
+        if digit:
+            at = window + (abs(digit) - 1) * 64
+            y = int.from_bytes(table[at + 32 : at + 64], "big")
+            points.append((int.from_bytes(table[at : at + 32], "big"), y if digit > 0 else P - y))
+    return points
+
+
+def _sum_of(points: list[Affine]) -> Point:
+    total = _INFINITY
+    for point in points:
+        total = add(total, point)
+    return total
+
+
+def double(point: Point) -> Point:
     """Return twice the point (dbl-2001-b, for a = -3). Infinity stays infinity, since Z is a factor."""
     x, y, z = point
     delta = z * z % P
@@ -151,7 +199,7 @@ def _double(point: Point) -> Point:
     return doubled_x, (alpha * (4 * beta - doubled_x) - 8 * gamma * gamma) % P, 2 * y * z % P
 
 
-def _add(one: Point, two: Affine) -> Point:
+def add(one: Point, two: Affine) -> Point:
     """Return the sum (madd-2004-hmv), with the three cases in which that formula fails told apart.
 
     An attacker chooses the scalars, so equal, opposite and infinite points do occur (Wycheproof).
@@ -164,12 +212,9 @@ def _add(one: Point, two: Affine) -> Point:
     run = (x2 * square - x1) % P
     rise = (y2 * (square * z1 % P) - y1) % P
     if run == 0:
-        return _double(one) if rise == 0 else _INFINITY
+        return double(one) if rise == 0 else _INFINITY
     square = run * run % P
     cube = square * run % P
     shared = x1 * square % P
     x3 = (rise * rise - cube - 2 * shared) % P
     return x3, (rise * (shared - x3) - y1 * cube) % P, z1 * run % P
-
-
-_OF_G = _odd_multiples(GX, GY)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
     import _signal  # the C module: `signal` would load `enum`
 
-_CHUNK = 1024 * 1024
+_CHUNK = 64 * 1024
 _MAX_ENVIRONMENT_BYTES = 16 * 1024 * 1024
 _LOCK_POLL_FOR = 0.02
 _MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
@@ -51,12 +51,14 @@ class PosixWorld:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
             parts: list[bytes] = []
             length = 0
+            wanted = found.st_size or _CHUNK  # files of /proc say 0
             while length <= max_bytes:
-                part = os.read(descriptor, min(_CHUNK, max_bytes + 1 - length))
+                part = os.read(descriptor, min(wanted, max_bytes + 1 - length))
                 if not part:
                     return b"".join(parts), _stat_of(found)
                 parts.append(part)
                 length += len(part)
+                wanted = _CHUNK
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
         finally:
             os.close(descriptor)
