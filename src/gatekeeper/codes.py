@@ -277,14 +277,14 @@ CODES: dict[str, Row] = dict(
             PENDING,
             "terms not accepted",
             "The tool has terms of use that you have not accepted in their current version.",
-            "gatekeeper request TOOL --accept-terms",
+            "gatekeeper tools TOOL",
         ),
         _row(
             "GK407",
             PENDING,
             "a question waits for your answer",
             "An approver asked something about your request.",
-            "gatekeeper requests reply ID TEXT",
+            "gatekeeper requests",
         ),
         _row(
             "GK408",
@@ -421,7 +421,7 @@ CODES: dict[str, Row] = dict(
             INVALID,
             "loop of wrappers",
             "The executable that PATH finds leads back to gatekeeper.",
-            "gatekeeper shims which TOOL",
+            "type -a TOOL",
         ),
         _row(
             "GK803",

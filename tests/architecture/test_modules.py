@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from tests.fakes.workstation import RealWorkstation
 
+from gatekeeper.documents.launch_token import Exclusion
+
 SOURCE = str(Path(__file__).parents[2] / "src")
 OURS = [
     "gatekeeper",
     "gatekeeper.__main__",
-    "gatekeeper.codes",
     "gatekeeper.errors",
     "gatekeeper.strict",
     "gatekeeper.values",
@@ -27,7 +28,6 @@ OURS = [
     "gatekeeper.decision.facts",
     "gatekeeper.decision.freshness",
     "gatekeeper.decision.identity",
-    "gatekeeper.decision.locations",
     "gatekeeper.decision.plan",
     "gatekeeper.decision.versions",
     "gatekeeper.documents",
@@ -37,13 +37,8 @@ OURS = [
     "gatekeeper.launch.attempt",
     "gatekeeper.launch.find",
     "gatekeeper.launch.gather",
-    "gatekeeper.launch.git_config",
-    "gatekeeper.launch.git_files",
-    "gatekeeper.launch.remotes",
-    "gatekeeper.launch.ssh_hosts",
     "gatekeeper.launch.perform",
     "gatekeeper.launch.recognise",
-    "gatekeeper.launch.repository",
     "gatekeeper.trust",
     "gatekeeper.trust.jws",
     "gatekeeper.trust.p256",
@@ -53,10 +48,20 @@ OURS = [
     "gatekeeper.workstation.posix",
     "gatekeeper.workstation.records",
     "gatekeeper.workstation.state",
+    "gatekeeper.workstation.tables",
     "gatekeeper.workstation.world",
 ]
+# What a launch loads in addition whose token is not for everywhere.
+WHERE = [
+    "gatekeeper.decision.locations",
+    "gatekeeper.launch.git_config",
+    "gatekeeper.launch.git_files",
+    "gatekeeper.launch.remotes",
+    "gatekeeper.launch.repository",
+    "gatekeeper.launch.ssh_hosts",
+]
 # Parts of Python: C code, and what a start without `site` hasn't loaded yet.
-PYTHONS = ["__future__", "_sha256", "_sha2", "binascii", "errno"]
+PYTHONS = ["__future__", "_sha256", "_sha2", "binascii", "errno", "gc"]
 WITHOUT_SITE = ["_collections_abc", "_stat", "genericpath", "os", "os.path", "posixpath", "stat"]
 FORBIDDEN = [
     "typer",
@@ -117,34 +122,40 @@ def modules_of(workstation: RealWorkstation, *arguments: str) -> dict[str, list[
     return told
 
 
-@pytest.fixture
-def workstation(tmp_path: Path) -> RealWorkstation:
-    """Give a workstation whose configuration was parsed already, by one cold start."""
-    made = RealWorkstation(tmp_path, tool="exit 0")
+def prepared(place: Path, **changes: object) -> RealWorkstation:
+    """Make a workstation in a repository whose configuration was parsed already, by one cold start."""
+    made = RealWorkstation(place, tool="exit 0", **changes)  # type: ignore[arg-type]
+    (place / ".git" / "objects").mkdir(parents=True)
+    (place / ".git" / "refs").mkdir()
+    (place / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (place / ".git" / "config").write_text('[remote "o"]\n\turl = git@github.com:acme/web.git\n')
     subprocess.run(
         [sys.executable, "-m", "gatekeeper", "run", "claude"],
         env={**made.environment, "PYTHONPATH": SOURCE},
+        cwd=place,
         check=True,
         timeout=60,
     )
     return made
 
 
-def test_a_warm_launch_loads_exactly_the_reviewed_modules(workstation: RealWorkstation) -> None:
+EXCLUDING = {"exclude": (Exclusion(pattern="github.com/acme/crown/**", rule="zone:crown"),)}
+
+
+@pytest.mark.parametrize(("changes", "more"), [({}, []), (EXCLUDING, WHERE)], ids=["everywhere", "excluding"])
+def test_a_warm_launch_loads_exactly_the_reviewed_modules(
+    tmp_path: Path, changes: dict[str, object], more: list[str]
+) -> None:
     """Beyond bare Python, a launch loads the modules above and no other. Whoever adds one adds it here, with a reason."""
-    loaded = set(modules_of(workstation, "run", "claude", "--version")["loaded"])
-    assert loaded - set(PYTHONS) - set(WITHOUT_SITE) == set(OURS)
-    assert loaded <= {*OURS, *PYTHONS, *WITHOUT_SITE}
+    loaded = set(modules_of(prepared(tmp_path, **changes), "run", "claude", "--version")["loaded"])
+    assert loaded - set(PYTHONS) - set(WITHOUT_SITE) == {*OURS, *more}
 
 
 @pytest.mark.parametrize("arguments", [("run", "claude"), ("run", "--result-file", "verdict.json", "claude")])
-def test_no_launch_loads_what_is_slow(workstation: RealWorkstation, arguments: tuple[str, ...]) -> None:
-    """None of the forbidden modules is loaded, in a repository and with a result file either."""
-    (workstation.place / ".git" / "objects").mkdir(parents=True)
-    (workstation.place / ".git" / "refs").mkdir()
-    (workstation.place / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    (workstation.place / ".git" / "config").write_text('[remote "o"]\n\turl = git@github.com:acme/web.git\n')
-    everything = modules_of(workstation, *arguments)["all"]
+def test_no_launch_loads_what_is_slow(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """None of the forbidden modules is loaded, with a repository to read and with a result file either."""
+    everything = modules_of(prepared(tmp_path, **EXCLUDING), *arguments)["all"]
+    assert "gatekeeper.launch.repository" in everything
     assert not {name.split(".")[0] for name in everything} & set(FORBIDDEN)
 
 

@@ -73,6 +73,27 @@ class TestStatus:
             assert desk.run("status", "--offline")[0] == 0
         assert desk.calls.asked == []
 
+    def test_a_recent_answer_serves_again(self, desk: Desk) -> None:
+        """The second look within minutes makes no call; one after them asks again."""
+        desk.run("status")
+        desk.run("status")
+        assert desk.calls.names() == ["standing"]
+        desk.world.at += 301
+        desk.run("status")
+        assert desk.calls.names() == ["standing", "standing"]
+
+    def test_an_act_or_an_open_request_asks_anew(self, desk: Desk) -> None:
+        """What was asked for here, or still waits, is looked up each time."""
+        desk.run("status")
+        desk.run("request", "codex", "--reason", "Because it is needed here")
+        desk.run("status")
+        assert desk.calls.names() == ["standing", "create_request", "standing"]
+        desk.world.at += 301
+        desk.calls.standing_requests = (request_view(id="R-9", state="pending"),)
+        desk.run("status")
+        desk.run("status")
+        assert desk.calls.names()[-2:] == ["standing", "standing"]
+
     def test_signed_out(self, signed_out: Desk) -> None:
         """Exit 4 with the way in; the service is not asked as nobody."""
         status, out, err = signed_out.run("status")

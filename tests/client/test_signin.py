@@ -73,6 +73,7 @@ def test_a_code_makes_a_device(service: ServiceSimulator, world: FakeWorld, sett
     """The device is enrolled under a key made here; credential, device state and catalogue stand, and agree."""
     done = sign_in_with_code(world, settings, code=" CODE-1 ", device_name="laptop")
     kept, state = credential(world, settings), device(world)
+    assert done.stored is not None
     assert (done.name, done.device, done.stored.where) == ("ada@acme.example", "d_1", "file")
     assert (done.catalogue_missing, done.stored.path) == ("", FILE)
     assert kept.refresh_token == f"refresh-{state.jkt}"

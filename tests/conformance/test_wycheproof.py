@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tests.conformance.published import load_wycheproof
+from tests.trust import by_tables
 
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import b64url_decode, b64url_encode
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from gatekeeper.trust.jws import Verify
 
 VERIFIERS = pytest.mark.parametrize(
-    "verify", [p256.verify_es256, library.verify_es256], ids=["own", "library"]
+    "verify",
+    [p256.verify_es256, by_tables.verify_es256, library.verify_es256],
+    ids=["own", "tables", "library"],
 )
 
 

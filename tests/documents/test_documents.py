@@ -73,7 +73,8 @@ OPTIONAL = {("aud",), ("gk", "grant"), ("gk", "grant_exp")}
 @pytest.mark.parametrize("path", [p for p in _paths(CLAIMS) if p not in OPTIONAL], ids=str)
 def test_every_required_claim_is_required(path: tuple[str, ...]) -> None:
     """A token without one of its claims, or with another shape there, is refused (GK502), never half read."""
-    for wrong in (None, 1.5, [1], {"x": {}}, ""):
+    wrongs: tuple[object, ...] = (None, 1.5, [1], {"x": {}}, "")
+    for wrong in wrongs:
         claims = json.loads(json.dumps(CLAIMS))
         at = claims
         for step in path[:-1]:

@@ -50,11 +50,17 @@ def _namespace() -> tuple[str, ...]:
     return ("--mount",) if os.getuid() == 0 else ("--mount", "--map-root-user")
 
 
-def in_mount_namespace(preparation: str) -> list[str]:
-    """Return what to put before a command so that shell `preparation` (mounts) holds for it alone."""
+def in_mount_namespace(preparation: str, *, as_root: bool = False) -> list[str]:
+    """Return what to put before a command so that shell `preparation` (mounts) holds for it alone.
+
+    Mounting takes root, or a namespace in which one's own files seem to be root's: `as_root` stays in that.
+    """
     if not can_mount():
         missing("a mount namespace (unshare)")
-    return [program("unshare"), *_namespace(), "sh", "-ec", f'{preparation}\nexec "$@"', "sh"]
+    unshare = program("unshare")
+    back = f"{unshare} --user --map-user={os.getuid()} --map-group={os.getgid()}"
+    start = 'exec "$@"' if as_root or os.getuid() == 0 else f'exec {back} "$@"'
+    return [unshare, *_namespace(), "sh", "-ec", f"{preparation}\n{start}", "sh"]
 
 
 @contextlib.contextmanager

@@ -88,7 +88,7 @@ class TestTheManagedLayer:
                 shutil.copy(f"/etc/{name}", etc / name)
         (etc / "gatekeeper" / "managed.json").write_text(text)
         (etc / "gatekeeper" / "managed.json").chmod(mode)
-        return parts.in_mount_namespace(f"mount --bind '{etc}' /etc")
+        return parts.in_mount_namespace(f"mount --bind '{etc}' /etc", as_root=True)
 
     @pytest.mark.parametrize("text", ["{", "[]", '{"service": 1}', '{"unknown_key": true}', ""])
     def test_a_malformed_one_refuses(self, ada: Workstation, tmp_path: Path, text: str) -> None:
@@ -105,10 +105,13 @@ class TestTheManagedLayer:
         done = ada.gatekeeper("run", "probe", before=self._managed(tmp_path, text, mode=mode))
         stopped(done, 125, "GK101")
 
-    def test_it_alone_says_whom_to_trust(self, ada: Workstation, tmp_path: Path) -> None:
-        """The person's own file can't point elsewhere any more."""
+    def test_it_alone_says_whom_to_trust(self, newcomer: Workstation, tmp_path: Path) -> None:
+        """The person's own file can't point elsewhere."""
+        ada = newcomer
         text = json.dumps({"service": ada.service.issuer, "trust_roots": _pins(ada)})
         managed = self._managed(tmp_path, text)
+        code = ada.service.invite(ada.subject)
+        assert ada.gatekeeper("login", "--code", code, before=managed).status == 0
         ada.config_file.write_text('service = "http://localhost:9"\ntrust_roots = ["' + "A" * 43 + '"]\n')
         done = ada.gatekeeper("config", "get", "service", before=managed)
         assert (done.status, done.out.strip()) == (0, ada.service.issuer), done

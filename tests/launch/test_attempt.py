@@ -31,13 +31,16 @@ from gatekeeper.decision.facts import (
     Unreachable,
     Untrusted,
 )
-from gatekeeper.documents.launch_token import Exclusion, Identity, LaunchChanges
+from gatekeeper.documents.launch_token import TYP, Exclusion, Identity, LaunchChanges, render_launch_token
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.launch.argv import Invocation
 from gatekeeper.launch.attempt import CONFIGURATION, DIGEST, LIBRARY, Decided, NotWarm, attempt, judge
+from gatekeeper.strict import b64url_encode, render_json
 from gatekeeper.trust.library import verify_es256 as by_library
-from gatekeeper.trust.p256 import verify_es256
+from gatekeeper.trust.p256 import TABLE_BYTES, verify_es256
+from gatekeeper.trust.sign import sign_token
 from gatekeeper.workstation.state import load_high_water
+from gatekeeper.workstation.tables import keep_tables
 
 RUN = Invocation(tool="claude", arguments=("--version",))
 LOST = Unreachable(code="GK601", detail="no answer")
@@ -123,7 +126,15 @@ def excluding_nothing() -> tuple[FakeWorld, Invocation, dict[str, object]]:
     return make_workstation(), RUN, {}
 
 
-STORIES = (plain, half_fresh_with_result, stale_unreachable, excluding_nothing)
+def own_pins_with_tables() -> tuple[FakeWorld, Invocation, dict[str, object]]:
+    """Prepare a launch under pins of the person's own, with the tables that a renewal keeps."""
+    world = make_workstation()
+    keep_tables(world, PROFILE, (TRUST.approval.public, TRUST.root_key.public))
+    world.calls.clear()
+    return world, RUN, {"settings": settings(managed=False), "verify": None}
+
+
+STORIES = (plain, half_fresh_with_result, stale_unreachable, excluding_nothing, own_pins_with_tables)
 
 
 @pytest.mark.parametrize("prepare", STORIES)
@@ -134,14 +145,15 @@ def test_whatever_call_fails_nothing_is_launched(
     """For each call of a launch: if it raises, the tool isn't started, and a decision or an error with a code says why.
 
     Exceptions, each for what the failing call was about: a high-water mark that can't be written (a young token
-    launches), and files whose absence is ordinary: ENOENT and EACCES of what needn't be there.
+    launches), files whose absence is ordinary (ENOENT and EACCES of what needn't be there), and tables, without
+    which signatures are computed as if there were none.
     """
     for number in range(calls_of_a_launch(prepare)):
         world, invocation, how = prepare()
         world.fail_at, world.failure = number, failure
         told = "launched"
         try:
-            outcome = attempt(world, invocation, verify=by_library, **how)  # type: ignore[arg-type]
+            outcome = attempt(world, invocation, **{"verify": by_library, **how})  # type: ignore[arg-type]
             told = outcome.reason if isinstance(outcome, NotWarm) else code_of(outcome)
         except Executed:
             pass
@@ -161,6 +173,8 @@ def may_be_missing(call: tuple[str, ...], failure: int, *, excludes: bool) -> bo
     """Say whether a launch may go on although this call failed so."""
     name, *arguments = call
     path = arguments[0] if arguments else ""
+    if path.startswith(f"{PROFILE}/tables/"):
+        return True
     if path == f"{PROFILE}/highwater.json" or (name, path) == ("make_directory", PROFILE):
         return name in {"replace", "make_directory"}
     if failure == errno.EACCES and excludes and path.startswith(("/home/ada/.git", "/home/ada/HEAD")):
@@ -168,6 +182,42 @@ def may_be_missing(call: tuple[str, ...], failure: int, *, excludes: bool) -> bo
     reading = {"stat", "open_read", "readlink", "listdir"}
     needed = {MANAGED, *(f"{PROFILE}/{part}" for part in ("device.json", "root.json", "tokens/claude.json"))}
     return failure in {errno.ENOENT, errno.EACCES} and name in reading and path not in needed
+
+
+def forged_tables(world: FakeWorld) -> bytes:
+    """Put another key's points under the approval key's name, as who may write the folder can. Return that key's token."""
+    other = Trust()
+    keep_tables(world, PROFILE, (TRUST.approval.public, TRUST.root_key.public, other.approval.public))
+    ours, theirs = (f"{PROFILE}/tables/{trust.approval.public.x.hex()}.p256" for trust in (TRUST, other))
+    good, bad = world.files[ours], world.files[theirs]
+    assert isinstance(good, bytes)
+    assert isinstance(bad, bytes)
+    world.files[ours] = good[:-TABLE_BYTES] + bad[-TABLE_BYTES:]
+    claims = render_launch_token(TRUST.claims())
+    segments = sign_token(other.approval, typ=TYP, claims=claims).split(".")
+    header = b64url_encode(render_json({"alg": "ES256", "typ": TYP, "kid": TRUST.approval.public.kid}))
+    signature = other.approval.sign(f"{header}.{segments[1]}".encode())
+    return f"{header}.{segments[1]}.{b64url_encode(signature)}".encode()
+
+
+def test_under_managed_pins_no_table_of_the_person_counts() -> None:
+    """A forged table launches nothing there, since it isn't even looked for."""
+    world = make_workstation()
+    keep(world, forged_tables(world))
+    world.calls.clear()
+    outcome = stopped(world)
+    assert isinstance(outcome, NotWarm)
+    assert not [call for call in world.calls if "tables" in " ".join(call)]
+
+
+def test_beside_own_pins_tables_count_from_this_account_alone() -> None:
+    """Who may write them could change the pins as well; a table of another account proves nothing."""
+    world = make_workstation()
+    keep(world, forged_tables(world))
+    launched(world, settings=settings(managed=False))
+    world.owners[f"{PROFILE}/tables/{TRUST.approval.public.x.hex()}.p256"] = world.uid + 1
+    world.calls.clear()
+    assert isinstance(stopped(world, settings=settings(managed=False)), NotWarm)
 
 
 @pytest.mark.parametrize("age", [60, 899, 900, 2 * HOUR])

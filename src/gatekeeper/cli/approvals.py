@@ -5,6 +5,7 @@ Pure: values in, values out.
 
 from __future__ import annotations
 
+from gatekeeper.documents.api import OPEN_STATES
 from gatekeeper.documents.catalogue import APPROVAL, CLOSED, OPEN
 from gatekeeper.values import Value
 
@@ -98,7 +99,7 @@ def _from_service(
     active = [grant for grant in newest_first(grants) if grant.state == "active"]
     if active:
         return _with_grant(standing, max(active, key=lambda grant: grant.ends_at))
-    waiting = [request for request in newest if request.state in ("pending", "question")]
+    waiting = [request for request in newest if request.state in OPEN_STATES]
     if waiting:
         return standing.replace(state=waiting[0].state, request=waiting[0].id, usable=False)
     if newest and newest[0].state != APPROVED:

@@ -133,7 +133,7 @@ class Here:
             raise GatekeeperError("GK201", "Nobody is signed in on this workstation.")
         if held.state == FOREIGN:
             raise GatekeeperError(
-                "GK204", f"The state in {self.directory} was made elsewhere or for another service."
+                "GK204", f"The state in {self.directory} was made on another machine, or moved."
             )
         return held
 

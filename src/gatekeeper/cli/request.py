@@ -18,15 +18,15 @@ from gatekeeper.cli.here import Here
 from gatekeeper.cli.moments import parse_duration
 from gatekeeper.cli.options import Json, Wait, WaitTimeout
 from gatekeeper.codes import CODES
-from gatekeeper.documents.api import NewRequest, RequestView
+from gatekeeper.documents.api import OPEN_STATES, NewRequest, RequestView
 from gatekeeper.errors import GatekeeperError, ServiceUnreachable
+from gatekeeper.workstation.state import remove_standing
 
 EXAMPLES = (
     'gatekeeper request claude --reason "Refactor the billing service"',
     'gatekeeper request claude --reason "…" --for 30d --ticket BILL-412',
     'gatekeeper request codex --reason "…" --wait --wait-timeout 1h',
 )
-OPEN_STATES = ("pending", "question")
 APPROVED = "approved"
 NO_ZONE = ("none",)  # outside every zone: the ordinary case, not worth a word
 
@@ -99,6 +99,8 @@ def _send(here: Here, new: NewRequest) -> tuple[RequestView, bool]:
             return here.calls.create_request(new, key=key)
         except ServiceUnreachable:
             return here.calls.create_request(new, key=key)
+        finally:
+            remove_standing(here.world, here.directory)
 
 
 def _await(here: Here, recorded: RequestView, timeout: int) -> RequestView:

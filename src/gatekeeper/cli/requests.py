@@ -13,6 +13,7 @@ from gatekeeper.cli.moments import render_moment
 from gatekeeper.cli.options import Json
 from gatekeeper.cli.request import NO_ZONE
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.workstation.state import remove_standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _cancel(here: Here, request_id: str, *, as_json: bool) -> int:
     here.require_sign_in()
     with waiting(f"Asking {here.settings.service}"):
         one = here.calls.cancel_request(request_id)
+        remove_standing(here.world, here.directory)
     if as_json:
         _print_one(here, one, as_json=True)
     else:

@@ -336,6 +336,37 @@ def keys_list(data: Data = "", as_json: Json = False) -> None:
     )
 
 
+@keys.command("reissue-root")
+@_examples("keys reissue-root", "keys reissue-root --root-key /media/stick/root.json")
+def keys_reissue_root(
+    *,
+    root_key: Annotated[
+        str,
+        typer.Option(
+            "--root-key", metavar="FILE", help="The root key.", show_default="in the service's directory"
+        ),
+    ] = "",
+    data: Data = "",
+    as_json: Json = False,
+) -> None:
+    """Sign the next root document, for another 100 days. Clients that know the last one accept it."""
+    with _opened(data) as (settings, store):
+        from gatekeeper.service.operate.root import reissue_root
+
+        now = _now()
+        made = reissue_root(
+            store,
+            settings.data,
+            issuer=settings.issuer,
+            root_key_path=Path(root_key) if root_key else None,
+            now=now,
+        )
+    if as_json:
+        print_json({"root_version": made.version, "root_ends": instant(made.expires_at)})
+    else:
+        say(f"Root document {made.version} is published, until {render_moment(made.expires_at, now=now)}")
+
+
 @app.command()
 @_examples("status", "status --json")
 def status(data: Data = "", as_json: Json = False) -> None:

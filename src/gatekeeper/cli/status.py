@@ -1,11 +1,13 @@
 """`gatekeeper status`: who, which device, which service, and every tool: approved until when, known from where.
 
-Without the service it shows what this workstation holds, verified, and says so. Exits 0 when signed in, 4 when not.
+The service is asked unless it answered within the last minutes, nothing was done here since and no request waits.
+Without it, this shows what the workstation holds, verified, and says so. Exits 0 when signed in, 4 when not.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -15,17 +17,26 @@ from gatekeeper.cli.here import Here
 from gatekeeper.cli.moments import render_moment
 from gatekeeper.cli.options import Json, Offline
 from gatekeeper.codes import CODES
-from gatekeeper.decision.facts import FOREIGN, OWN, Absent
+from gatekeeper.decision.facts import OWN, Absent
 from gatekeeper.decision.notice import error_notice
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.documents.api import (
+    OPEN_STATES,
+    parse_grants,
+    parse_requests,
+    render_grant,
+    render_request,
+)
+from gatekeeper.errors import GatekeeperError, Malformed, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.strict import render_json
 from gatekeeper.values import Value
-from gatekeeper.workstation.state import DeviceState
+from gatekeeper.workstation.state import DeviceState, StandingState, load_standing, save_standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gatekeeper.documents.api import GrantView, RequestView
 
 EXAMPLES = ("gatekeeper status", "gatekeeper status --offline", "gatekeeper status --json")
+KEEP_FOR = 300  # seconds; a launch believes its token for longer
 SIGNED_OUT = CODES["GK201"].check_exit
 
 
@@ -44,8 +55,7 @@ def status(ctx: typer.Context, *, as_json: Json = False, offline: Offline = Fals
     held = here.held
     answer = Answer()
     if held.state == OWN and not offline and not here.settings.offline:
-        with waiting(f"Asking {here.settings.service}"):
-            answer = ask(here)
+        answer = _kept(here) or _asked(here)
     tools = standings(held, grants=answer.grants, requests=answer.requests)
     out = _sign_in_error(here, answer)
     if as_json:
@@ -56,6 +66,32 @@ def status(ctx: typer.Context, *, as_json: Json = False, offline: Offline = Fals
         print_notice(error_notice(out, agent=here.agent))
         return CODES[out.code].check_exit
     return 0
+
+
+def _kept(here: Here) -> Answer | None:
+    """Return the service's last answer while nothing can be expected to have changed, else None."""
+    kept = load_standing(here.world, here.directory)
+    if isinstance(kept, Absent) or not 0 <= here.world.now() - kept.asked_at < KEEP_FOR:
+        return None
+    try:
+        grants, requests = parse_grants(kept.grants), parse_requests(kept.requests)
+    except Malformed:
+        return None
+    if any(request.state in OPEN_STATES for request in requests):
+        return None
+    return Answer(grants=grants, requests=requests)
+
+
+def _asked(here: Here) -> Answer:
+    with waiting(f"Asking {here.settings.service}"):
+        answer = ask(here)
+    if answer.grants is not None and answer.requests is not None:
+        grants = render_json({"grants": [render_grant(grant) for grant in answer.grants]})
+        requests = render_json({"requests": [render_request(request) for request in answer.requests]})
+        kept = StandingState(asked_at=here.world.now(), grants=grants, requests=requests)
+        with suppress(GatekeeperError):  # a disk that is full doesn't make the answer worse
+            save_standing(here.world, here.directory, kept)
+    return answer
 
 
 def ask(here: Here) -> Answer:
@@ -73,12 +109,10 @@ def ask(here: Here) -> Answer:
 
 def _sign_in_error(here: Here, answer: Answer) -> GatekeeperError | None:
     """Return what says that nobody is signed in, or an answer that doesn't hold; being offline is neither."""
-    if here.held.state == FOREIGN:
-        return GatekeeperError(
-            "GK204", f"The state in {here.directory} was made elsewhere or for another service."
-        )
-    if here.held.state != OWN:
-        return GatekeeperError("GK201", "Nobody is signed in on this workstation.")
+    try:
+        here.require_sign_in()
+    except GatekeeperError as error:
+        return error
     if answer.error is not None and not isinstance(answer.error, ServiceUnreachable):
         return answer.error
     return None

@@ -33,6 +33,7 @@ from gatekeeper.workstation.state import (
     load_backoff,
     load_high_water,
     load_token,
+    remove_standing,
     remove_tokens,
     save_backoff,
 )
@@ -205,6 +206,7 @@ def _catalogue(session: Session, root: TrustedRoot, owner: Owner, *, now: int) -
 
 def _refused(world: World, directory: str, word: str, refusal: ServiceRefused) -> Refused:
     """Delete what the refusal concerns, and only then return it."""
+    remove_standing(world, directory)
     given = refusal.facts.get("problem")
     problem = given if isinstance(given, Problem) else None
     if refusal.code.startswith("GK2"):

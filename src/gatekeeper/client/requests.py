@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gatekeeper.client.answers import read_body
 from gatekeeper.documents.api import (
-    PENDING,
+    OPEN_STATES,
     parse_devices,
     parse_grants,
     parse_me,
@@ -106,7 +106,7 @@ def wait_for(
         if on_poll is not None:
             on_poll(seen)
         left = ends_at - clock()
-        if seen.state != PENDING or left <= 0:
+        if seen.state not in OPEN_STATES or left <= 0:
             return seen
         pause = _PAUSE
         if clock() - begun < 1:

@@ -262,7 +262,7 @@ def _forget_state(world: World, directory: str) -> None:
     remove_tokens(world, directory, "")
     remove_device(world, directory)
     remove_catalogue(world, directory)
-    for name in (ASKED, "backoff.json", "highwater.json"):
+    for name in (ASKED, "backoff.json", "highwater.json", "standing.json"):
         remove_record(world, f"{directory}/{name}")
 
 

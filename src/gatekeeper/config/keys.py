@@ -1,12 +1,15 @@
 """Every configuration key, in one table: type, default, variable, layers, words.
 
 Settings are checked by it; the schema, the reference page and the environment's page are made from it.
-A launch reads it, so it imports nothing but `strict` and `values`. Where values come from and which
+A launch reads it, so it imports nothing but `documents.address`, `strict` and `values`. Where values come from and which
 layer wins is for `settings`.
 """
 
 from __future__ import annotations
 
+from gatekeeper.documents.address import check_address
+from gatekeeper.documents.address import host_of as host_of  # noqa: PLC0414 - of a value of `service`
+from gatekeeper.documents.address import is_loopback as is_loopback  # noqa: PLC0414
 from gatekeeper.errors import Malformed
 from gatekeeper.strict import b64url_decode
 from gatekeeper.values import Value
@@ -34,7 +37,6 @@ VERIFIERS = ("own", "library")
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PROFILE_CHARACTERS = _LETTERS + _LETTERS.upper() + _DIGITS + "_-"
-_HOST = _LETTERS + _DIGITS + ".-_"
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
@@ -144,7 +146,7 @@ KEYS: tuple[Key, ...] = (
         default="",
         layers=(MANAGED,),
         in_profile=False,
-        words="Until then (RFC 3339, at most 60 days ahead) a missing approval warns and launches.",
+        words="The date of a rollout. Read but not acted on by this version: it enforces at once.",
     ),
     Key(
         name="offline",
@@ -203,64 +205,15 @@ def parse_variable(key: Key, text: str) -> object:
     raise Malformed("true or false is expected")
 
 
-def is_loopback(host: str) -> bool:
-    """Say whether a host can only be this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
-
-    Names below `.localhost` are left out: some resolvers ask the network for them (RFC 6761 §6.3 only should).
-    """
-    if host in ("localhost", "[::1]"):
-        return True
-    parts = host.split(".")
-    return (
-        len(parts) == 4
-        and parts[0] == "127"
-        and all(part and not part.strip(_DIGITS) and len(part) <= 3 and int(part) < 256 for part in parts)
-    )
-
-
-def host_of(service: str) -> str:
-    """Return the host of a checked service address, without its port."""
-    authority = service.split("://", 1)[1]
-    if authority.startswith("["):
-        return authority[: authority.find("]") + 1]
-    return authority.split(":", 1)[0]
-
-
 def _is_profile(text: str) -> bool:
     # It names a directory, so nothing that a path could read differently.
     return 0 < len(text) <= 64 and not text.strip(_PROFILE_CHARACTERS) and text[0] not in "-_"
 
 
 def _url(_key: Key, value: object) -> object:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         raise Malformed("an address such as https://gatekeeper.acme.example is expected")
-    scheme, mark, authority = value.partition("://")
-    if not mark or scheme not in ("https", "http"):
-        raise Malformed("the address must begin with https://")
-    # The address is the issuer too, compared byte by byte: one spelling, and no parser may read it differently.
-    host, port = _split_port(authority)
-    bare = host[1:-1] if host == "[::1]" else host
-    if not bare or (host != "[::1]" and bare.strip(_HOST)) or bare[0] in ".-" or len(host) > 253:
-        raise Malformed(
-            "the address must be a host in lower case with at most a port: no path, query, user or trailing slash"
-        )
-    if port is not None and (
-        not port or port.strip(_DIGITS) or port[0] == "0" or len(port) > 5 or int(port) > 65535
-    ):
-        raise Malformed("the address has an impossible port")
-    if scheme == "http" and not is_loopback(host):
-        raise Malformed("plain http is for loopback alone; the address must begin with https://")
-    return value
-
-
-def _split_port(authority: str) -> tuple[str, str | None]:
-    if authority.startswith("["):
-        host, mark, rest = authority.partition("]")
-        if rest and not rest.startswith(":"):
-            return "", None
-        return host + mark, rest[1:] if rest else None
-    host, mark, port = authority.partition(":")
-    return host, port if mark else None
+    return check_address(value)
 
 
 def _thumbprints(_key: Key, value: object) -> object:

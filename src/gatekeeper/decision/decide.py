@@ -50,7 +50,8 @@ def decide(facts: Facts) -> AnyDecision:
 
 
 def _answered(tool: str, code: str, problem: Problem | None) -> AnyDecision:
-    from gatekeeper.codes import CODES, PENDING, REFUSED  # a launch that is allowed needs no table of refusals
+    # Only here: a launch that is allowed needs no table of refusals.
+    from gatekeeper.codes import CODES, PENDING, REFUSED
 
     kind = CODES[code].kind if code in CODES else ""
     detail = problem.detail if problem is not None else ""

@@ -370,8 +370,6 @@ def _command(decision: NotAllowed, scene: Scene) -> str:
         return f'gatekeeper request {quote(tool)} --zone {quote(decision.rule[5:])} --reason "…"'
     if code == "GK309" and problem is not None and problem.request:
         return f"gatekeeper requests {quote(problem.request)}"
-    if code == "GK802":
-        return f"type -a {quote(tool)}"
     return _with_tool(CODES[code].remedy, tool)
 
 

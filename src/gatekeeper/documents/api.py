@@ -27,6 +27,7 @@ MAX_ANSWER_BYTES = 1024 * 1024
 MAX_CALL_BYTES = 64 * 1024
 
 PENDING = "pending"
+OPEN_STATES = (PENDING, "question")  # of an access request that nobody has decided
 
 
 class Problem(Value):

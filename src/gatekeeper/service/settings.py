@@ -12,12 +12,12 @@ import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.documents.address import check_address
+from gatekeeper.errors import GatekeeperError, Malformed
 from gatekeeper.values import Value
 
 FILE_NAME = "service.toml"
 DATABASE_NAME = "gatekeeper.db"
-DEFAULT_ISSUER = "http://localhost:8750"
 DEFAULT_LISTEN = "127.0.0.1:8750"
 _KEYS = {"issuer", "listen", "database", "behind_proxy", "tls_cert", "tls_key"}
 _PORTS = {"http": 80, "https": 443}
@@ -48,26 +48,16 @@ def default_database(data: Path) -> str:
 
 
 def parse_issuer(text: str) -> str:
-    """Return the issuer as it must stand in every document: scheme, lower-case host, port, nothing else.
+    """Return the issuer as it must stand in every document; capitals and one slash at the end are forgiven.
 
     Raises:
-        GatekeeperError: GK101, it is no such address, or plain http elsewhere than on loopback.
+        GatekeeperError: GK101, it is no address that every client accepts.
     """
     try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise _unusable("issuer", f"{text!r} is no address") from error
-    host = parts.hostname or ""
-    shown = f"[{host}]" if ":" in host else host
-    exact = f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
-    if parts.scheme not in _PORTS or not host or text.rstrip("/").lower() != exact:
-        raise _unusable(
-            "issuer", f"{text!r} is not https://HOST or https://HOST:PORT, without a path or anything else"
-        )
-    if parts.scheme == "http" and not is_loopback(host):
-        raise _unusable("issuer", f"{text!r}: plain http is spoken on loopback only; use https")
-    return exact
+        # Lower-casing turns some letters beyond ASCII into others within it: those are refused as they came.
+        return check_address(text.removesuffix("/").lower() if text.isascii() else text)
+    except Malformed as error:
+        raise _unusable("issuer", f"{text!r}: {error.reason}") from error
 
 
 def parse_listen(text: str) -> Address:
@@ -124,21 +114,13 @@ def load_settings(data: Path) -> ServiceSettings:
     )
 
 
-def render_settings(settings: ServiceSettings) -> str:
-    """Render as `load_settings` reads; what has its default is left out, but for issuer, listen and database."""
-    lines = [
-        f"issuer = {_quoted(settings.issuer)}",
-        f"listen = {_quoted(settings.listen)}",
-        f"database = {_quoted(settings.database)}",
-    ]
-    if settings.behind_proxy:
-        lines.append(f"behind_proxy = [{', '.join(map(_quoted, settings.behind_proxy))}]")
-    lines.extend(
-        f"{name} = {_quoted(value)}"
-        for name, value in (("tls_cert", settings.tls_cert), ("tls_key", settings.tls_key))
-        if value
+def render_settings(*, issuer: str, listen: str) -> str:
+    """Render the file of a new service. Its database lies beside it, wherever the directory is moved."""
+    return (
+        "# The issuer stands in every token: it is the address at which clients reach this service.\n"
+        f'issuer = "{parse_issuer(issuer)}"\n'
+        f'listen = "{listen}"\n'
     )
-    return "\n".join(lines) + "\n"
 
 
 def check_serves(settings: ServiceSettings) -> Address:
@@ -210,11 +192,6 @@ def _proxies(raw: dict[str, object]) -> tuple[str, ...]:
     if len(proxies) != len(value):
         raise _unusable("behind_proxy", "it must be a list of addresses")
     return proxies
-
-
-def _quoted(text: str) -> str:
-    plain = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04X}" for c in plain) + '"'
 
 
 def _unusable(key: str, why: str) -> GatekeeperError:

@@ -49,6 +49,8 @@ TABLE_DIGITS = 1 << (TABLE_WIDTH - 1)
 TABLE_BYTES = TABLE_WINDOWS * TABLE_DIGITS * 64
 # Adding 32 to every window makes each digit positive, so that plain shifting and masking find it.
 _TABLE_OFFSET = sum(TABLE_DIGITS << (TABLE_WIDTH * at) for at in range(TABLE_WINDOWS))
+# Filled by the first verification that needs it; with tables there is none.
+_OF_G: list[Affine] = []
 
 
 def sha256(data: bytes) -> bytes:
@@ -107,13 +109,15 @@ def _holds(message: bytes, signature: bytes, weighted_sum: Callable[[int, int], 
 
 def _weighted_sum(u1: int, u2: int, qx: int, qy: int) -> Point:
     """Return u1·G + u2·Q: one run of doublings for both scalars (Shamir's trick)."""
-    of_g, of_q = _odd_multiples(GX, GY), _odd_multiples(qx, qy)
+    if not _OF_G:
+        _OF_G.extend(_odd_multiples(GX, GY))
+    of_q = _odd_multiples(qx, qy)
     first, second = _signed_digits(u1), _signed_digits(u2)
     total = _INFINITY
     for at in range(max(len(first), len(second)) - 1, -1, -1):
         total = double(total)
         if at < len(first) and first[at]:
-            total = add(total, _pick(of_g, first[at]))
+            total = add(total, _pick(_OF_G, first[at]))
         if at < len(second) and second[at]:
             total = add(total, _pick(of_q, second[at]))
     return total
@@ -182,10 +186,41 @@ def _picked(table: bytes, scalar: int) -> list[Affine]:
 
 
 def _sum_of(points: list[Affine]) -> Point:
+    """Add up points of tables: in pairs as long as sharing a division pays, then one by one."""
+    while len(points) > 16:
+        points = _paired(points)
     total = _INFINITY
     for point in points:
         total = add(total, point)
     return total
+
+
+def _paired(points: list[Affine]) -> list[Affine]:
+    """Return half as many points with the same sum, by affine additions that share one division.
+
+    An attacker chooses the scalars, so pairs of equal points (doubled) and of opposite ones (left out) do occur.
+    """
+    sums = points[len(points) & ~1 :]
+    steps = []
+    product = 1
+    for (x1, y1), (x2, y2) in zip(points[::2], points[1::2], strict=False):
+        run, rise = x2 - x1, y2 - y1
+        if run == 0:
+            if rise:
+                continue
+            run, rise = 2 * y1, 3 * (x1 * x1 - 1)
+        steps.append((x1, y1, x2, rise, run, product))
+        product = product * run % P
+    try:
+        inverse = pow(product, -1, P)
+    except ValueError:  # no points of the curve: a damaged table, by which nothing holds
+        return []
+    for x1, y1, x2, rise, run, before in reversed(steps):
+        slope = rise * (inverse * before % P) % P
+        inverse = inverse * run % P
+        x = (slope * slope - x1 - x2) % P
+        sums.append((x, (slope * (x1 - x) - y1) % P))
+    return sums
 
 
 def double(point: Point) -> Point:

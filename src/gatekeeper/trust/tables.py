@@ -6,7 +6,7 @@ whose count, is for `workstation.tables`.
 
 from __future__ import annotations
 
-from gatekeeper.trust.p256 import TABLE_DIGITS, TABLE_WIDTH, TABLE_WINDOWS, add, affine, double
+from gatekeeper.trust.p256 import TABLE_DIGITS, TABLE_WINDOWS, add, affine, double
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,4 @@ def make_table(x: bytes, y: bytes) -> bytes:
             points.append(multiple)
         # The last is 2^(w-1) times the base; the next window's base is 2^w times it.
         (base,) = affine([double(multiple)])
-    return b"".join(
-        px.to_bytes(32, "big") + py.to_bytes(32, "big") for px, py in affine(points)
-    )
+    return b"".join(px.to_bytes(32, "big") + py.to_bytes(32, "big") for px, py in affine(points))

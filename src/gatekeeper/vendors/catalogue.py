@@ -8,33 +8,10 @@ from __future__ import annotations
 import tomllib
 from importlib.resources import files
 
-from gatekeeper.documents.launch_token import (
-    Identity,
-    LaunchChanges,
-    parse_identities,
-    parse_launch_changes,
-)
-from gatekeeper.strict import object_of, text_of, texts_of
-from gatekeeper.values import Value
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-
-
-class VendorTool(Value):
-    """What is known of one tool. `executables` are names, never paths; `commit_trailers` are e-mail addresses."""
-
-    id: str
-    name: str
-    vendor: str
-    vendor_name: str
-    executables: tuple[str, ...]
-    identities: tuple[Identity, ...]
-    alternatives: tuple[str, ...] = ()
-    launch: LaunchChanges = LaunchChanges()
-    commit_trailers: tuple[str, ...] = ()
 
 
 def load_builtin() -> dict[str, Any]:
@@ -60,29 +37,3 @@ def _copy(value: object) -> object:
     if isinstance(value, list):
         return [_copy(item) for item in value]
     return value
-
-
-def parse_tools(tables: Mapping[str, object]) -> tuple[VendorTool, ...]:
-    """Read the facts of every tool in a catalogue's tables; what else stands there is left to `service.policy`.
-
-    Raises:
-        Malformed: a fact is missing or has the wrong shape.
-    """
-    vendors = object_of(tables, "vendors")
-    tools = object_of(tables, "tools")
-    return tuple(_parse_tool(id_, object_of(tools, id_), vendors) for id_ in tools)
-
-
-def _parse_tool(id_: str, tool: Mapping[str, object], vendors: Mapping[str, object]) -> VendorTool:
-    vendor = text_of(tool, "vendor")
-    return VendorTool(
-        id=id_,
-        name=text_of(tool, "name"),
-        vendor=vendor,
-        vendor_name=text_of(object_of(vendors, vendor), "name"),
-        executables=texts_of(tool, "executables"),
-        identities=parse_identities(tool),
-        alternatives=texts_of(tool, "alternatives"),
-        launch=parse_launch_changes(tool),
-        commit_trailers=texts_of(tool, "commit_trailers"),
-    )

@@ -39,6 +39,9 @@ _COERCED_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")  # PEP 538
 class PosixWorld:
     """This machine, this process."""
 
+    def __init__(self) -> None:
+        self._environment: dict[str, str] | None = None
+
     def open_read(self, path: str, *, max_bytes: int) -> tuple[bytes, Stat]:
         """Read a regular file and stat the same open descriptor."""
         # O_NONBLOCK: opening a pipe that nobody writes would wait for ever.
@@ -159,7 +162,12 @@ class PosixWorld:
         return int(time.time())
 
     def environment(self) -> Mapping[str, str]:
-        """Return the environment variables as the caller gave them."""
+        """Return the environment variables as the caller gave them; read once, since nobody changes them here."""
+        if self._environment is None:
+            self._environment = self._given_environment()
+        return self._environment
+
+    def _given_environment(self) -> dict[str, str]:
         given = dict(os.environ)
         # In a C locale Python sets LC_CTYPE for itself and its children (PEP 538), and the tool would get it.
         if given.get("LC_CTYPE") in _COERCED_LOCALES:

@@ -4,6 +4,7 @@
     root.json        the chain of root documents and its pins       backoff.json     no renewal before
     tokens/*.json    launch tokens, by tool id and executable       nonce.json       the service's DPoP nonce
     catalogue.json   the signed catalogue                           digests.json     of executables, by stat
+    standing.json    what the service last said of grants and requests, for `status` alone
 
 How a file is read and written is in `records`: all state is input, and no loader raises for what a file
 holds. What a signature says is for `trust`. Writing and deleting raise `GatekeeperError` with the path
@@ -300,6 +301,45 @@ def save_catalogue(world: World, directory: str, catalogue: bytes) -> None:
 def remove_catalogue(world: World, directory: str) -> None:
     """Forget the catalogue (signing out, another person). GatekeeperError GK701."""
     remove_record(world, f"{directory}/catalogue.json")
+
+
+class StandingState(Value):
+    """The service's last answers about grants and requests, as their bodies, and when they came. Decides nothing."""
+
+    asked_at: int
+    grants: bytes
+    requests: bytes
+
+
+def load_standing(world: World, directory: str) -> StandingState | Absent:
+    """Return the last answers, not parsed."""
+    path = f"{directory}/standing.json"
+    members = load_record(world, path, max_bytes=MAX_CATALOGUE_FILE_BYTES)
+    if isinstance(members, Absent):
+        return members
+    try:
+        return StandingState(
+            asked_at=integer_of(members, "asked_at"),
+            grants=text_of(members, "grants", max_chars=MAX_CATALOGUE_FILE_BYTES).encode(),
+            requests=text_of(members, "requests", max_chars=MAX_CATALOGUE_FILE_BYTES).encode(),
+        )
+    except Malformed as error:
+        return damaged(path, error.reason)
+
+
+def save_standing(world: World, directory: str, state: StandingState) -> None:
+    """Keep the last answers. GatekeeperError GK701, GK106."""
+    members = {
+        "asked_at": state.asked_at,
+        "grants": state.grants.decode(),
+        "requests": state.requests.decode(),
+    }
+    save_record(world, directory, "standing.json", members)
+
+
+def remove_standing(world: World, directory: str) -> None:
+    """Forget the last answers: something has happened since. GatekeeperError GK701."""
+    remove_record(world, f"{directory}/standing.json")
 
 
 def load_nonce(world: World, directory: str) -> str:

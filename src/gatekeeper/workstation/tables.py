@@ -27,7 +27,7 @@ _G = (GX.to_bytes(32, "big"), GY.to_bytes(32, "big"))
 
 
 def verifier_by_tables(world: World, directory: str) -> Verify:
-    """Return a verifier that uses the tables of this profile's folder, where there are any. It never raises."""
+    """Return a verifier that uses the tables of this profile's folder, where there are any."""
     known: dict[tuple[bytes, bytes], bytes] = {}
 
     def table(x: bytes, y: bytes) -> bytes:
@@ -49,9 +49,9 @@ def load_table(world: World, directory: str, x: bytes, y: bytes) -> bytes:
     """Return the table of this very point, b"" where there is none that counts. The coordinates may be hostile."""
     try:
         data, stat = world.open_read(_path(directory, x), max_bytes=_MAX_BYTES)
-        mine = stat.uid == world.user_id() and not stat.mode & _OTHERS_MAY_WRITE
     except OSError:
         return b""
+    mine = stat.uid == world.user_id() and not stat.mode & _OTHERS_MAY_WRITE
     head = _MAGIC + x + y
     if not mine or len(x) != 32 or len(data) != _MAX_BYTES or not data.startswith(head):
         return b""

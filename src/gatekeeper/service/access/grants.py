@@ -8,11 +8,11 @@ not the worker has written it down yet.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from gatekeeper.documents import status_list
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.access.lifecycle import (
     ACTIVE,
@@ -39,8 +39,18 @@ _RECORDED = {
     RESUME: "grant.resumed",
     END: "grant.expired",
 }
-_VALID, _INVALID, _SUSPENDED = 0, 1, 2  # IETF Token Status List
-_STATUS = {REVOKE: _INVALID, SUSPEND: _SUSPENDED, RESUME: _VALID, END: _INVALID}
+_STATUS = {
+    REVOKE: status_list.INVALID,
+    SUSPEND: status_list.SUSPENDED,
+    RESUME: status_list.VALID,
+    END: status_list.INVALID,
+}
+
+# Built once, as every token asks: building a statement costs more than running it.
+_of_subject = (
+    select(grants).where(grants.c.subject == bindparam("of_subject")).order_by(grants.c.number.desc())
+)
+_of_tool = _of_subject.where(grants.c.tool == bindparam("of_tool"))
 
 
 class Grant(Value):
@@ -104,10 +114,8 @@ def get_grant(tx: Connection, grant_id: str, *, now: int) -> Grant:
 
 def grants_of(tx: Connection, subject_id: str, *, tool: str = "", now: int) -> list[Grant]:
     """Return a subject's grants (for one tool, where it is named), the newest first."""
-    wanted = select(grants).where(grants.c.subject == subject_id)
-    if tool:
-        wanted = wanted.where(grants.c.tool == tool)
-    return [_as_of(row, now) for row in tx.execute(wanted.order_by(grants.c.number.desc()))]
+    rows = tx.execute(_of_tool if tool else _of_subject, {"of_subject": subject_id, "of_tool": tool})
+    return [_as_of(row, now) for row in rows]
 
 
 def revoke_grant(tx: Connection, grant_id: str, *, by: Subject, method: str, reason: str, now: int) -> Grant:
@@ -178,7 +186,7 @@ def _compare_and_set(tx: Connection, number: int, state: str, changes: dict[str,
 
 def _mark(tx: Connection, number: int, act: str) -> None:
     # Invalid is for ever: resuming a grant must not wake the entries of a device that was revoked meanwhile.
-    of_grant = (status_entries.c.grant == number) & (status_entries.c.status != _INVALID)
+    of_grant = (status_entries.c.grant == number) & (status_entries.c.status != status_list.INVALID)
     tx.execute(update(status_entries).where(of_grant).values(status=_STATUS[act]))
 
 
@@ -191,11 +199,6 @@ def _announce(tx: Connection, grant: Grant, act: str, *, actor: str, now: int) -
     }
     log.record(tx, at=now, actor=actor, act=act, object=grant.id, detail={"request": grant.request, **detail})
     outbox.enqueue(tx, kind=act, payload={"grant": grant.id, "subject": grant.subject}, now=now)
-
-
-def union_of_zones(standing: Iterable[Grant]) -> tuple[str, ...]:
-    """Return every zone that one of the grants names."""
-    return tuple(sorted({zone for grant in standing for zone in grant.zones}))
 
 
 def _as_of(row: Row[Any], now: int) -> Grant:

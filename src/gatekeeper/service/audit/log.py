@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 from gatekeeper.service.store.tables import audit_entries
 from gatekeeper.values import Value
 
+_append = insert(audit_entries)
 SERVICE = "service"  # the actor of what time alone does
 
 
@@ -38,7 +39,8 @@ def record(
     detail: Mapping[str, object],
 ) -> None:
     """Append one entry. `detail` holds JSON types."""
-    tx.execute(insert(audit_entries).values(at=at, actor=actor, act=act, object=object, detail=dict(detail)))
+    row = {"at": at, "actor": actor, "act": act, "object": object, "detail": dict(detail)}
+    tx.execute(_append, row)
 
 
 def entries(tx: Connection, *, after: int = 0, limit: int = 1000) -> list[AuditEntry]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gatekeeper.documents.catalogue import TYP, Catalogue, CatalogueTool, render_catalogue
 from gatekeeper.service.policy.durations import render_duration
 from gatekeeper.service.policy.rules import LAUNCH
-from gatekeeper.service.policy.zones import rule_of
+from gatekeeper.service.policy.zones import rule_of, words_of
 from gatekeeper.strict import render_json
 from gatekeeper.trust.sign import sign_token
 from gatekeeper.values import Value
@@ -42,7 +42,7 @@ def catalogue_for(authority: Authority, *, policy: Policy, subject: Subject, now
         organisation=policy.organisation,
         help=policy.help,
         tools=tuple(_tool(authority, policy, subject, tool, now) for tool in policy.tools),
-        rules=tuple((rule_of(zone.name), _words(zone.name)) for zone in policy.zones),
+        rules=tuple((rule_of(zone.name), words_of(zone.name)) for zone in policy.zones),
     )
     timeless = render_catalogue(claims.replace(issued_at=now - now % _TAG_LASTS_FOR, expires_at=0))
     etag = f'"{sha256(render_json(timeless)).hexdigest()[:32]}"'
@@ -82,7 +82,3 @@ def _tool(
         max_duration=render_duration(tool.max_duration_for),
         min_reason=tool.min_reason,
     )
-
-
-def _words(zone: str) -> str:
-    return f"Repositories of the zone {zone} need an approval that names the zone."

@@ -21,9 +21,7 @@ from gatekeeper.service.audit.log import record
 from gatekeeper.service.issue.authority import root_expires_at
 from gatekeeper.service.issue.status_entries import extend_entry, find_entry, take_entry
 from gatekeeper.service.policy.compile import compile_locations
-from gatekeeper.service.policy.rules import LAUNCH
-from gatekeeper.service.policy.zones import NO_ZONE
-from gatekeeper.strict import MAX_TOKEN_BYTES
+from gatekeeper.strict import MAX_TOKEN_BYTES, render_json
 from gatekeeper.trust.sign import sign_token
 from gatekeeper.values import Value
 
@@ -32,15 +30,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gatekeeper.documents.launch_token import Exclusion
     from gatekeeper.service.access.grants import Grant
     from gatekeeper.service.issue.authority import Authority
     from gatekeeper.service.people.devices import Device
     from gatekeeper.service.people.subjects import Subject
     from gatekeeper.service.policy.catalogue import Policy, PolicyTool
+    from gatekeeper.service.policy.rules import Verdict
 
 NOT_BEFORE_SLACK = 300  # for workstations whose clocks are slow
 _SHORTEST_LEASE = 60
+# base64url takes a third; header, signature and dots are 256 characters at most.
+_MAX_CLAIMS_BYTES = (MAX_TOKEN_BYTES - 256) * 3 // 4
 
 
 class Issued(Value):
@@ -101,18 +101,11 @@ def issue_launch_token(
         GatekeeperError: GK310, the rules allow this nowhere, or their patterns don't fit a token; GK504, the
             service's root document has expired.
     """
-    locations, exclude = compile_locations(
+    places = compile_locations(
         policy, authority.rules, subject=subject, tool=tool, grants_zones=standing.zones, now=now
     )
-    rule = _allowing_rule(
-        authority,
-        policy=policy,
-        subject=subject,
-        tool=tool,
-        zones=standing.zones,
-        nowhere=not locations,
-        now=now,
-    )
+    if not places.locations:
+        raise _nowhere(places.verdict)
     grant = standing.grant or None
     entry = find_entry(tx, device=device.id, grant=grant, tool=tool.id)
     limits = [now + policy.max_lease_for, root_expires_at(tx, now=now)]
@@ -146,18 +139,18 @@ def issue_launch_token(
         tool=tool.id,
         provider=tool.vendor,
         identities=tool.identities,
-        locations=locations,
-        exclude=exclude,
+        locations=places.locations,
+        exclude=places.exclude,
         launch=tool.launch,
         confine="",
         grant=f"G-{standing.grant}" if grant else "",
         grant_ends=standing.ends_at,
-        policy=f"{rule}@{policy.version}",
+        policy=f"{places.verdict.rule}@{policy.version}",
         device=device.id,
         name=subject.name,
         fresh_for=policy.fresh_for,
     )
-    token = _sign(authority, claims, exclude)
+    token = _sign(authority, claims)
     record(
         tx,
         at=now,
@@ -175,60 +168,23 @@ def issue_launch_token(
     return Issued(token=token, tool=tool.id, expires_at=expires_at)
 
 
-def _allowing_rule(
-    authority: Authority,
-    *,
-    policy: Policy,
-    subject: Subject,
-    tool: PolicyTool,
-    zones: tuple[str, ...] | None,
-    nowhere: bool,
-    now: int,
-) -> str:
-    """Return the rule that allows the launch: the one outside every zone, else of the first zone that it allows.
-
-    Raises:
-        GatekeeperError: GK310 with that rule and its words, where there is no place to launch in.
-    """
-    verdict = None
-    for zone in (NO_ZONE, *(zone.name for zone in policy.zones)):
-        one = authority.rules.decide(
-            policy=policy,
-            subject=subject,
-            action=LAUNCH,
-            tool=tool,
-            zone=zone,
-            grant_zones=zones,
-            now=now,
-        )
-        if one.allowed and not nowhere:
-            return one.rule
-        verdict = verdict or one
-    if verdict is None:
-        raise RuntimeError("there is always a place outside every zone")
-    raise GatekeeperError(
+def _nowhere(verdict: Verdict) -> GatekeeperError:
+    return GatekeeperError(
         "GK310",
         verdict.reason or "The policy's rules allow this tool nowhere.",
         facts={"rule": verdict.rule, "reason": verdict.reason},
     )
 
 
-def _sign(authority: Authority, claims: LaunchToken, exclude: tuple[Exclusion, ...]) -> str:
+def _sign(authority: Authority, claims: LaunchToken) -> str:
     """Sign, unless no workstation would read it: then the policy is at fault, and the refusal says so."""
     rendered = render_launch_token(claims)
-    try:
-        token = sign_token(authority.keys.approval[0], typ=TYP, claims=rendered)
-    except RuntimeError as error:
-        raise _too_large(claims, exclude) from error
-    if len(token) >= MAX_TOKEN_BYTES:
-        raise _too_large(claims, exclude)
-    return token
-
-
-def _too_large(claims: LaunchToken, exclude: tuple[Exclusion, ...]) -> GatekeeperError:
-    return GatekeeperError(
-        "GK310",
-        f"The policy needs {len(claims.locations) + len(exclude)} patterns and {len(claims.identities)} identities "
-        f"for {claims.tool}, more than a launch token holds. Wider patterns in fewer zones fit.",
-        facts={"rule": claims.policy, "reason": "The policy doesn't fit a launch token."},
-    )
+    if len(render_json(rendered)) > _MAX_CLAIMS_BYTES:
+        raise GatekeeperError(
+            "GK310",
+            f"The policy needs {len(claims.locations) + len(claims.exclude)} patterns and "
+            f"{len(claims.identities)} identities for {claims.tool}, more than a launch token holds. "
+            "Wider patterns in fewer zones fit.",
+            facts={"rule": claims.policy, "reason": "The policy doesn't fit a launch token."},
+        )
+    return sign_token(authority.keys.approval[0], typ=TYP, claims=rendered)

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, insert, select
 
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.errors import GatekeeperError, TrustError
 from gatekeeper.service.keys.files import save_key
-from gatekeeper.service.keys.signer import KEYS_DIRECTORY, LOG, PURPOSES, FileSigner, Keys, load_keys
+from gatekeeper.service.keys.signer import KEYS_DIRECTORY, LOG, PURPOSES, FileSigner, Keys, Signer, load_keys
 from gatekeeper.service.store.tables import root_documents
+from gatekeeper.trust.jws import PublicKey, public_key_of
 from gatekeeper.trust.library import verify_es256
-from gatekeeper.trust.root import verify_chain
+from gatekeeper.trust.root import RootDocument, render_root_payload, verify_chain
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root
 from gatekeeper.values import Value
 
@@ -56,7 +57,7 @@ def make_keys(data_dir: Path, *, issuer: str, root_key_path: Path | None, now: i
         payload = _payload(
             issuer=issuer,
             version=1,
-            roots=[root.public_jwk()],
+            root=root.public,
             keys=load_keys(data_dir),
             log_origin=f"{urlsplit(issuer).netloc}/log/1",
             now=now,
@@ -77,21 +78,35 @@ def reissue_root(
     """Sign and publish the next root document: the keys of today, for another 100 days.
 
     Raises:
-        GatekeeperError: GK101, the root key isn't there; a `TrustError` where it isn't the published root's.
+        GatekeeperError: GK101, the root key isn't there, or it isn't the published root's.
     """
-    root = FileSigner(root_key_path or data_dir / KEYS_DIRECTORY / ROOT_FILE, purpose=ROOT)
+    inside = data_dir / KEYS_DIRECTORY / ROOT_FILE
+    if root_key_path is None and not inside.exists():
+        raise GatekeeperError(
+            "GK101",
+            f"The root key isn't in {data_dir}.",
+            remedy=f"gatekeeper service keys reissue-root --data {data_dir} --root-key FILE",
+        )
+    root = FileSigner(root_key_path or inside, purpose=ROOT)
     newest = select(root_documents.c.document).order_by(root_documents.c.version.desc()).limit(1)
     previous = tx.execute(newest).scalar_one_or_none()
     if previous is None:
         raise GatekeeperError("GK101", "The service has no root document yet.")
     pins = (root.kid,)
-    last = verify_chain(
-        [previous], pins=pins, pin_threshold=1, issuer=issuer, min_version=1, verify=verify_es256
-    )
+    try:
+        last = verify_chain(
+            [previous], pins=pins, pin_threshold=1, issuer=issuer, min_version=1, verify=verify_es256
+        )
+    except TrustError as error:
+        if error.code != "GK505":
+            raise
+        raise GatekeeperError(
+            "GK101", "The published root document isn't this root key's. Clients would refuse the next one."
+        ) from error
     payload = _payload(
         issuer=issuer,
         version=last.version + 1,
-        roots=[root.public_jwk()],
+        root=public_key_of(root.public_jwk()),
         keys=load_keys(data_dir),
         log_origin=last.log_origin,
         now=now,
@@ -122,27 +137,25 @@ def publish_root(tx: Connection, info: RootInfo) -> None:
 
 
 def _payload(
-    *,
-    issuer: str,
-    version: int,
-    roots: list[dict[str, object]],
-    keys: Keys,
-    log_origin: str,
-    now: int,
+    *, issuer: str, version: int, root: PublicKey, keys: Keys, log_origin: str, now: int
 ) -> dict[str, object]:
-    return {
-        "version": version,
-        "iss": issuer,
-        "iat": now,
-        "exp": now + _ROOT_FOR,
-        "threshold": 1,
-        "roots": roots,
-        "keys": {
-            "approval": [key.public_jwk() for key in keys.approval],
-            "gateway": [key.public_jwk() for key in keys.gateway],
-            "status": [key.public_jwk() for key in keys.status],
-            "policy": [key.public_jwk() for key in keys.policy],
-            "log": [keys.log.public_jwk()],
-        },
-        "log_origin": log_origin,
-    }
+    return render_root_payload(
+        RootDocument(
+            version=version,
+            issuer=issuer,
+            issued_at=now,
+            expires_at=now + _ROOT_FOR,
+            threshold=1,
+            roots=(root,),
+            approval=_public(keys.approval),
+            gateway=_public(keys.gateway),
+            status=_public(keys.status),
+            policy=_public(keys.policy),
+            log=(keys.log.public,),
+            log_origin=log_origin,
+        )
+    )
+
+
+def _public(signers: tuple[Signer, ...]) -> tuple[PublicKey, ...]:
+    return tuple(public_key_of(signer.public_jwk()) for signer in signers)

@@ -13,7 +13,6 @@ from gatekeeper.documents.launch_token import audience_of, scope_of
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.oauth.launch import launch
 from gatekeeper.service.people.sessions import ACCESS_FOR, issue_access, use_refresh
-from gatekeeper.service.people.subjects import get_subject
 from gatekeeper.service.policy.durations import parse_duration
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ def renew(
         GatekeeperError: GK201, GK202, no sign-in; GK3xx, GK4xx, no launch token, with what helps to go on;
             GK604, a call that can't be understood.
     """
-    device = use_refresh(tx, token, jkt=jkt, now=now)
-    subject = get_subject(tx, device.subject)
+    subject, device = use_refresh(tx, token, jkt=jkt, now=now)
     resource = form.get("resource", "")
     if not resource:
         if form.get("scope"):

@@ -14,18 +14,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gatekeeper.documents.address import host_of, is_loopback
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import record
 from gatekeeper.service.keys.ceremony import RootInfo, make_keys, publish_root
 from gatekeeper.service.keys.signer import KEYS_DIRECTORY
 from gatekeeper.service.policy.folder import apply_policy, parse_policy, starting_catalogue
-from gatekeeper.service.settings import FILE_NAME, default_database, is_loopback, parse_issuer, parse_listen
+from gatekeeper.service.settings import (
+    DEFAULT_LISTEN,
+    FILE_NAME,
+    default_database,
+    parse_issuer,
+    render_settings,
+)
 from gatekeeper.service.store.migrate import upgrade
 from gatekeeper.service.store.transactions import open_store
 from gatekeeper.values import Value
 
 OPERATOR = "operator"
-_DEFAULT_PORT = 8750
+_PORTS = {"http": "80", "https": "443"}
 
 
 class InitResult(Value):
@@ -113,25 +120,20 @@ def _fill(stage: Path, *, issuer: str, policy: str, effective_at: int, root: Roo
             record(tx, at=now, actor=OPERATOR, act="service.initialised", object="service", detail=detail)
     finally:
         store.close()
-    lines = [
-        "# The issuer stands in every token: it is the address at which clients reach this service.",
-        f'issuer = "{issuer}"',
-        f'listen = "{_listen_for(issuer)}"',
-        "",
-    ]
     with (stage / FILE_NAME).open("x", encoding="utf-8") as file:
-        file.write("\n".join(lines))
+        file.write(render_settings(issuer=issuer, listen=_listen_for(issuer)))
         file.flush()
         os.fsync(file.fileno())
 
 
 def _listen_for(issuer: str) -> str:
     """Listen where a loopback issuer says; elsewhere a proxy or a certificate has to be named anyway."""
-    place = issuer.partition("://")[2]
-    if ":" not in place.rpartition("]")[2]:
-        return f"127.0.0.1:{_DEFAULT_PORT}"
-    address = parse_listen(place)
-    return f"127.0.0.1:{address.port if is_loopback(address.host) else _DEFAULT_PORT}"
+    host = host_of(issuer)
+    if not is_loopback(host):
+        return DEFAULT_LISTEN
+    scheme, _, authority = issuer.partition("://")
+    port = authority.removeprefix(host).removeprefix(":") or _PORTS[scheme]
+    return f"{'127.0.0.1' if host == 'localhost' else host}:{port}"
 
 
 def _appear(stage: Path, data: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gatekeeper.service.audit.log import record
-from gatekeeper.service.people.invites import DEVICE, create_invite
+from gatekeeper.service.people.invites import create_invite
 from gatekeeper.service.people.subjects import ensure_subject
 from gatekeeper.service.store.transactions import Store
 
@@ -19,7 +19,6 @@ def invite(
     display: str = "",
     groups: Iterable[str] | None = None,
     attributes: Mapping[str, str] | None = None,
-    purpose: str = DEVICE,
     now: int,
 ) -> tuple[str, int]:
     """Return a one-time code for the subject of that name and when it expires (24 h).
@@ -32,7 +31,7 @@ def invite(
     expires_at = now + INVITE_FOR
     with store.write() as tx:
         subject = ensure_subject(tx, name, display=display, groups=groups, attributes=attributes, now=now)
-        code = create_invite(tx, subject=subject, purpose=purpose, expires_at=expires_at, now=now)
-        detail = {"purpose": purpose, "expires_at": expires_at}
+        code = create_invite(tx, subject=subject, expires_at=expires_at, now=now)
+        detail = {"expires_at": expires_at}
         record(tx, at=now, actor="operator", act="invite.created", object=subject.id, detail=detail)
     return code, expires_at

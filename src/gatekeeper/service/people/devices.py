@@ -8,8 +8,9 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from gatekeeper.documents.status_list import INVALID
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.people.names import check_name
 from gatekeeper.service.people.subjects import Subject
@@ -18,8 +19,12 @@ from gatekeeper.values import Value
 
 ACTIVE = "active"
 REVOKED = "revoked"
-_INVALID = 1  # the status list's word for "never again"
 _SEEN_GRAIN = 60
+_touch = (
+    update(devices)
+    .where(devices.c.id == bindparam("of_id"), devices.c.seen_at <= bindparam("before"))
+    .values(seen_at=bindparam("now"))
+)
 
 
 class Device(Value):
@@ -90,11 +95,7 @@ def devices_of(tx: Connection, subject_id: str) -> list[Device]:
 
 def touch_device(tx: Connection, device_id: str, now: int) -> None:
     """Note that a device was seen; written at most once a minute, so that a renewal stays cheap."""
-    tx.execute(
-        update(devices)
-        .where(devices.c.id == device_id, devices.c.seen_at <= now - _SEEN_GRAIN)
-        .values(seen_at=now)
-    )
+    tx.execute(_touch, {"of_id": device_id, "before": now - _SEEN_GRAIN, "now": now})
 
 
 def revoke_device(tx: Connection, device_id: str, *, by: str, now: int) -> bool:
@@ -108,7 +109,7 @@ def revoke_device(tx: Connection, device_id: str, *, by: str, now: int) -> bool:
         .values(state=REVOKED, revoked_by=by)
     ).rowcount
     end_sign_ins(tx, device_id, now=now)
-    tx.execute(update(status_entries).where(status_entries.c.device == device_id).values(status=_INVALID))
+    tx.execute(update(status_entries).where(status_entries.c.device == device_id).values(status=INVALID))
     return changed == 1
 
 

@@ -18,22 +18,19 @@ from gatekeeper.service.people.devices import ACTIVE, Device, device_of_key, enr
 from gatekeeper.service.people.subjects import Subject, get_subject
 from gatekeeper.service.store.tables import invites
 
-DEVICE = "device"
-CONSOLE = "console"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 _SPOKEN = str.maketrans("OIL", "011", " -\t\r\n")
 _REPEAT_FOR = 600
 _KEEP_FOR = 30 * 86_400
 
 
-def create_invite(tx: Connection, *, subject: Subject, purpose: str, expires_at: int, now: int) -> str:
+def create_invite(tx: Connection, *, subject: Subject, expires_at: int, now: int) -> str:
     """Make a one-time code for `subject` (`K7QF-M2XD-9HTR-4WPN`). Only its digest is kept: print it now or never."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(16))
     tx.execute(
         insert(invites).values(
             code_hash=_digest(letters),
             subject=subject.id,
-            purpose=purpose,
             created_at=now,
             expires_at=expires_at,
         )
@@ -45,13 +42,11 @@ def redeem_invite(tx: Connection, *, code: str, jkt: str, device_name: str, now:
     """Enrol the device whose key proved itself (`jkt`), for the subject of a hostile, perhaps guessed, `code`.
 
     Raises:
-        GatekeeperError: GK203, the code is used, expired, wrong or for another purpose, or the key is another
+        GatekeeperError: GK203, the code is used, expired or wrong, or the key is another
             subject's; GK202, the key was revoked; GK100, the device name can't be one.
     """
     digest = _digest(code)
-    invite = tx.execute(
-        select(invites).where(invites.c.code_hash == digest, invites.c.purpose == DEVICE)
-    ).one_or_none()
+    invite = tx.execute(select(invites).where(invites.c.code_hash == digest)).one_or_none()
     known = device_of_key(tx, jkt)
     if invite is None:
         raise _wrong()

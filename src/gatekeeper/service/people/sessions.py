@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, insert, select, update
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.people.devices import ACTIVE, Device, end_sign_ins, touch_device
@@ -22,6 +22,30 @@ REFRESH_IDLE_FOR = 14 * 86_400
 REFRESH_FOR = 90 * 86_400
 ACCESS_FOR = 600
 _USED_GRAIN = 60
+
+
+def _find(table: Table) -> Select[Any]:
+    """Read token, device and subject in one statement; their columns get the names that the readers use."""
+    token_columns = [c.label(f"token_{c.name}") for c in table.c if c.name not in {"token_hash", "device"}]
+    device_columns = [c.label(f"device_{c.name}") for c in devices.c]
+    return (
+        select(*token_columns, *device_columns, subjects)
+        .select_from(
+            table.join(devices, devices.c.id == table.c.device).join(
+                subjects, subjects.c.id == devices.c.subject
+            )
+        )
+        .where(table.c.token_hash == bindparam("digest"))
+    )
+
+
+# Built once, as every call asks: building a statement costs more than running it.
+_find_refresh, _find_access = _find(refresh_tokens), _find(access_tokens)
+_use = (
+    update(refresh_tokens)
+    .where(refresh_tokens.c.token_hash == bindparam("digest"))
+    .values(used_at=bindparam("now"))
+)
 
 
 class WrongKey(GatekeeperError):
@@ -50,25 +74,24 @@ def issue_refresh(tx: Connection, *, device: Device, now: int) -> str:
     return token
 
 
-def use_refresh(tx: Connection, token: str, *, jkt: str, now: int) -> Device:
-    """Return the device that a hostile `token` signs in, given the thumbprint of the key that was proved.
+def use_refresh(tx: Connection, token: str, *, jkt: str, now: int) -> tuple[Subject, Device]:
+    """Return who calls with a hostile refresh `token`, given the thumbprint of the key that was proved.
 
     Raises:
         GatekeeperError: GK201, unknown, ended or idle; GK202, the device was revoked.
         WrongKey: GK201, the token is another device's.
     """
-    row = _row_of(tx, refresh_tokens, token)
-    device = _bound(row, jkt)
+    row = _row_of(tx, _find_refresh, token)
+    subject, device = _bound(row, jkt)
     ended = row.token_revoked_at is not None or now >= row.token_expires_at
     if ended or now - row.token_used_at >= REFRESH_IDLE_FOR:
         raise _signed_out()
-    tx.execute(
-        update(refresh_tokens)
-        .where(refresh_tokens.c.token_hash == _digest(token), refresh_tokens.c.used_at <= now - _USED_GRAIN)
-        .values(used_at=now)
-    )
-    touch_device(tx, device.id, now)
-    return device
+    # Written at most once a minute, so that a renewal stays cheap.
+    if row.token_used_at <= now - _USED_GRAIN:
+        tx.execute(_use, {"digest": _digest(token), "now": now})
+    if device.seen_at <= now - _USED_GRAIN:
+        touch_device(tx, device.id, now)
+    return subject, device
 
 
 def issue_access(tx: Connection, *, device: Device, now: int) -> str:
@@ -87,18 +110,18 @@ def use_access(tx: Connection, token: str, *, jkt: str, now: int) -> tuple[Subje
         GatekeeperError: GK201, unknown or ended; GK202, the device was revoked.
         WrongKey: GK201, the token is another device's.
     """
-    row = _row_of(tx, access_tokens, token)
-    device = _bound(row, jkt)
+    row = _row_of(tx, _find_access, token)
+    subject, device = _bound(row, jkt)
     if now >= row.token_expires_at:
         raise _signed_out()
-    return subject_of_row(row), device
+    return subject, device
 
 
 def revoke_token(tx: Connection, token: str, *, jkt: str, now: int) -> None:
     """End a sign-in (RFC 7009): its device's refresh and access tokens. What is no such token is no error (§2.2)."""
-    for table in (refresh_tokens, access_tokens):
+    for find in (_find_refresh, _find_access):
         try:
-            row = _row_of(tx, table, token)
+            row = _row_of(tx, find, token)
         except GatekeeperError:
             continue
         if row.device_jkt == jkt:
@@ -111,34 +134,23 @@ def sweep_tokens(tx: Connection, now: int) -> int:
     return gone + tx.execute(delete(refresh_tokens).where(refresh_tokens.c.expires_at <= now)).rowcount
 
 
-def _row_of(tx: Connection, table: Table, token: str) -> Row[Any]:
-    """Read token, device and subject in one statement; their columns get the names that the readers use."""
-    token_columns = [c.label(f"token_{c.name}") for c in table.c if c.name not in {"token_hash", "device"}]
-    device_columns = [c.label(f"device_{c.name}") for c in devices.c]
-    wanted: Select[Any] = (
-        select(*token_columns, *device_columns, subjects)
-        .select_from(
-            table.join(devices, devices.c.id == table.c.device).join(
-                subjects, subjects.c.id == devices.c.subject
-            )
-        )
-        .where(table.c.token_hash == _digest(token))
-    )
-    row = tx.execute(wanted).one_or_none()
+def _row_of(tx: Connection, find: Select[Any], token: str) -> Row[Any]:
+    row = tx.execute(find, {"digest": _digest(token)}).one_or_none()
     if row is None:
         raise _signed_out()
     return row
 
 
-def _bound(row: Row[Any], jkt: str) -> Device:
+def _bound(row: Row[Any], jkt: str) -> tuple[Subject, Device]:
     """Check, in this order, what says the least to whoever holds a stolen token: key, device, subject."""
     if row.device_jkt != jkt:
         raise WrongKey(row.device_id)
     if row.device_state != ACTIVE:
         raise GatekeeperError("GK202", "The enrolment of this device was revoked.")
-    if subject_of_row(row).active is False:
+    subject = subject_of_row(row)
+    if not subject.active:
         raise _signed_out()
-    return Device(
+    device = Device(
         id=row.device_id,
         subject=row.device_subject,
         name=row.device_name,
@@ -147,6 +159,7 @@ def _bound(row: Row[Any], jkt: str) -> Device:
         enrolled_at=row.device_enrolled_at,
         seen_at=row.device_seen_at,
     )
+    return subject, device
 
 
 def _digest(token: str) -> str:

@@ -6,12 +6,23 @@ refused zone stands in `exclude`, so that a repository in an allowed and a refus
 
 from __future__ import annotations
 
+from gatekeeper.decision.facts import EVERYWHERE
 from gatekeeper.documents.launch_token import Exclusion
 from gatekeeper.service.policy.catalogue import Policy, PolicyTool
-from gatekeeper.service.policy.rules import LAUNCH, PolicySubject, Rules
+from gatekeeper.service.policy.rules import LAUNCH, PolicySubject, Rules, Verdict
 from gatekeeper.service.policy.zones import NO_ZONE, rule_of
+from gatekeeper.values import Value
 
-EVERYWHERE = "*"
+
+class Places(Value):
+    """Where a tool may be launched. No locations at all: nowhere, and `verdict` is the refusal.
+
+    Else `verdict` is the one that allows it: outside every zone, or in the first zone that is allowed.
+    """
+
+    locations: tuple[str, ...]
+    exclude: tuple[Exclusion, ...]
+    verdict: Verdict
 
 
 def compile_locations(
@@ -22,13 +33,10 @@ def compile_locations(
     tool: PolicyTool,
     grants_zones: tuple[str, ...] | None,
     now: int,
-) -> tuple[tuple[str, ...], tuple[Exclusion, ...]]:
-    """Return `locations` and `exclude`. `grants_zones` is what the active grants name together, None without any.
+) -> Places:
+    """Ask the rules once for each zone. `grants_zones` is what the active grants name together, None without any."""
 
-    No locations at all means that the tool may be launched nowhere.
-    """
-
-    def allows(zone: str) -> bool:
+    def decide(zone: str) -> Verdict:
         return rules.decide(
             policy=policy,
             subject=subject,
@@ -37,12 +45,21 @@ def compile_locations(
             zone=zone,
             grant_zones=grants_zones,
             now=now,
-        ).allowed
+        )
 
-    inside = [zone for zone in policy.zones if allows(zone.name)]
-    refused = [zone for zone in policy.zones if zone not in inside]
-    locations = (EVERYWHERE,) if allows(NO_ZONE) else tuple(p for zone in inside for p in zone.remotes)
+    outside = decide(NO_ZONE)
+    decided = [(zone, decide(zone.name)) for zone in policy.zones]
+    allowed = [(zone, verdict) for zone, verdict in decided if verdict.allowed]
     exclude = tuple(
-        Exclusion(pattern=pattern, rule=rule_of(zone.name)) for zone in refused for pattern in zone.remotes
+        Exclusion(pattern=pattern, rule=rule_of(zone.name))
+        for zone, verdict in decided
+        if not verdict.allowed
+        for pattern in zone.remotes
     )
-    return locations, exclude
+    if outside.allowed:
+        return Places(locations=(EVERYWHERE,), exclude=exclude, verdict=outside)
+    return Places(
+        locations=tuple(pattern for zone, _ in allowed for pattern in zone.remotes),
+        exclude=exclude,
+        verdict=allowed[0][1] if allowed else outside,
+    )

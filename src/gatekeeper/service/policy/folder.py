@@ -12,7 +12,7 @@ from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.policy.catalogue import Policy, PolicyTool, parse_policy
@@ -39,6 +39,14 @@ __all__ = [
 _MAX_BYTES = 1024 * 1024
 _NOT_YET = ("access.cedar", "expect.toml")
 _CACHED = 8
+
+# Built once, as every token asks: building a statement costs more than running it.
+_in_force = (
+    select(policies.c.version, policies.c.digest)
+    .where(policies.c.effective_at <= bindparam("now"))
+    .order_by(policies.c.version.desc())
+    .limit(1)
+)
 
 _parsed: OrderedDict[tuple[int, str], Policy] = OrderedDict()
 _parsed_lock = Lock()
@@ -96,13 +104,7 @@ def current_policy(tx: Connection, *, now: int) -> Policy:
     Raises:
         GatekeeperError: GK101, none is, or this gatekeeper can't read the one that is.
     """
-    newest = (
-        select(policies.c.version, policies.c.digest)
-        .where(policies.c.effective_at <= now)
-        .order_by(policies.c.version.desc())
-        .limit(1)
-    )
-    row = tx.execute(newest).one_or_none()
+    row = tx.execute(_in_force, {"now": now}).one_or_none()
     if row is None:
         raise GatekeeperError("GK101", "No policy is in force.")
     key = (row.version, row.digest)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from gatekeeper.documents.catalogue import APPROVAL, CLOSED, OPEN
 from gatekeeper.service.policy.catalogue import Policy, PolicyTool
-from gatekeeper.service.policy.zones import NO_ZONE, rule_of
+from gatekeeper.service.policy.zones import NO_ZONE, rule_of, words_of
 from gatekeeper.values import Value
 
 REQUEST = "request"
@@ -87,9 +87,7 @@ class AccessRules:
         if grant_zones is not None and tool.access == APPROVAL and zone in grant_zones:
             return _allow("access:approval")
         if zone != NO_ZONE:
-            return _refuse(
-                rule_of(zone), f"Repositories of the zone {zone} need an approval that names the zone."
-            )
+            return _refuse(rule_of(zone), words_of(zone))
         return _refuse("access:approval", "This tool needs an approval.")
 
 

@@ -28,6 +28,11 @@ def rule_of(zone: str) -> str:
     return f"zone:{zone}"
 
 
+def words_of(zone: str) -> str:
+    """Return that rule's words."""
+    return f"Repositories of the zone {zone} need an approval that names the zone."
+
+
 def parse_zones(own: Section) -> tuple[Zone, ...]:
     """Read `[zones.*]`; what is wrong with them is noted in the section's problems."""
     zones = tuple(_parse_zone(name, section) for name, section in own.children("zones").items())
