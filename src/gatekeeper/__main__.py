@@ -81,7 +81,8 @@ def _renew(words: Sequence[str], world: World | None) -> int:
     """Renew after a launch, in a process without a terminal: `renew --profile NAME TOOL`. Its status is nobody's."""
     from gatekeeper.client.renew import renew_detached
     from gatekeeper.config.load import load_settings
-    from gatekeeper.config.settings import Settings, read_settings
+    from gatekeeper.config.merge import read_settings
+    from gatekeeper.config.settings import Settings
     from gatekeeper.errors import GatekeeperError
 
     world = _world() if world is None else world

@@ -67,7 +67,7 @@ CODES: dict[str, Row] = dict(
             USAGE,
             "wrong arguments",
             "The command line can't be understood: an unknown option, a missing or an unusable value.",
-            "gatekeeper COMMAND --help",
+            "gatekeeper --help",
         ),
         _row(
             "GK101",
@@ -82,7 +82,7 @@ CODES: dict[str, Row] = dict(
             INVALID,
             "locked by the managed layer",
             "Device management sets this key, so nothing else may.",
-            "gatekeeper config get KEY --show-origin",
+            "gatekeeper config list --show-origin",
         ),
         _row(
             "GK103",
@@ -114,15 +114,16 @@ CODES: dict[str, Row] = dict(
             SIGN_IN,
             "signed out",
             "This workstation has no valid sign-in with the service: it never signed in, signed out, or "
-            "the sign-in ran out.",
-            "gatekeeper login",
+            "the sign-in ran out. Your operator or IT gives you the one-time code.",
+            "gatekeeper login --code CODE",
         ),
         _row(
             "GK202",
             SIGN_IN,
             "device revoked",
-            "The enrolment of this device was revoked. Its launch tokens are gone.",
-            "gatekeeper login",
+            "The enrolment of this device was revoked. Its launch tokens are gone. A new one-time code, from your "
+            "operator or IT, enrols it anew.",
+            "gatekeeper login --code CODE",
         ),
         _row(
             "GK203",
@@ -151,7 +152,7 @@ CODES: dict[str, Row] = dict(
             "GK206",
             SIGN_IN,
             "too many wrong codes",
-            "Too many wrong one-time codes came from here. The service waits before it looks at another.",
+            "Too many wrong one-time codes came from here. The service takes none but a right one for a while.",
             "gatekeeper login --code CODE",
         ),
         # The 3 hundreds: refusals
@@ -198,14 +199,14 @@ CODES: dict[str, Row] = dict(
             "not approved for this repository",
             "The approval doesn't cover the repository of the working directory, or policy excludes it. "
             "A repository whose remotes can't be read counts as excluded.",
-            "gatekeeper status",
+            'gatekeeper request TOOL --reason "…"',
         ),
         _row(
             "GK307",
             REFUSED,
             "revoked",
-            "An approver revoked the approval.",
-            "gatekeeper status",
+            "An approver revoked the approval. Asking again is possible.",
+            'gatekeeper request TOOL --reason "…"',
         ),
         _row(
             "GK308",
@@ -218,8 +219,8 @@ CODES: dict[str, Row] = dict(
             "GK309",
             REFUSED,
             "denied",
-            "An approver denied the request.",
-            "gatekeeper requests",
+            "An approver denied the request. Asking again is possible.",
+            'gatekeeper request TOOL --reason "…"',
         ),
         _row(
             "GK310",
@@ -269,7 +270,7 @@ CODES: dict[str, Row] = dict(
             "GK405",
             REFUSED,
             "review not yours",
-            "Nobody reviews their own request, and only those whom policy names review at all.",
+            "Nobody decides about their own request or grant, and only those whom policy names decide at all.",
             "gatekeeper service review list",
         ),
         _row(

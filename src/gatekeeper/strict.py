@@ -75,59 +75,75 @@ def _value(text: str, at: int, depth: int) -> tuple[object, int]:
     raise Malformed("not JSON" if first else "JSON ends too early")
 
 
+def _mark(text: str, at: int) -> tuple[str, int]:
+    """Return the next character that isn't white and where it stands, "" at the end."""
+    char = text[at : at + 1]
+    if char in _WHITE:
+        at = _skip(text, at)
+        char = text[at : at + 1]
+    return char, at
+
+
 def _object(text: str, at: int, depth: int) -> tuple[dict[str, object], int]:
     members: dict[str, object] = {}
-    at = _skip(text, at)
-    if text[at : at + 1] == "}":
+    mark, at = _mark(text, at)
+    if mark == "}":
         return members, at + 1
     while True:
-        if text[at : at + 1] != '"':
+        if mark != '"':
             raise Malformed("a member name is expected")
         name, at = _string(text, at + 1)
         if name in members:
             raise Malformed("a member name stands twice")
-        at = _skip(text, at)
-        if text[at : at + 1] != ":":
+        mark, at = _mark(text, at)
+        if mark != ":":
             raise Malformed("a colon is expected")
-        members[name], at = _value(text, _skip(text, at + 1), depth)
-        at = _skip(text, at)
-        mark = text[at : at + 1]
+        at += 1
+        members[name], at = _value(text, _skip(text, at) if text[at : at + 1] in _WHITE else at, depth)
+        mark, at = _mark(text, at)
         if mark == "}":
             return members, at + 1
         if mark != ",":
             raise Malformed("a comma is expected")
-        at = _skip(text, at + 1)
+        mark, at = _mark(text, at + 1)
 
 
 def _array(text: str, at: int, depth: int) -> tuple[list[object], int]:
     items: list[object] = []
-    at = _skip(text, at)
-    if text[at : at + 1] == "]":
+    mark, at = _mark(text, at)
+    if mark == "]":
         return items, at + 1
     while True:
         item, at = _value(text, at, depth)
         items.append(item)
-        at = _skip(text, at)
-        mark = text[at : at + 1]
+        mark, at = _mark(text, at)
         if mark == "]":
             return items, at + 1
         if mark != ",":
             raise Malformed("a comma is expected")
-        at = _skip(text, at + 1)
+        _, at = _mark(text, at + 1)
 
 
 def _string(text: str, at: int) -> tuple[str, int]:
+    end = text.find('"', at)
+    plain = text[at:end]
+    # Nearly every string. What is printable holds no control character; the rest is looked at closely.
+    if end >= 0 and "\\" not in plain and plain.isprintable():
+        return plain, end + 1
+    return _odd_string(text, at, end)
+
+
+def _odd_string(text: str, at: int, end: int) -> tuple[str, int]:
     parts: list[str] = []
-    end = -1
     while True:
-        if end < at:  # looked for once, not once an escape: that would be quadratic
+        if 0 <= end < at:  # looked for once, not once an escape: that would be quadratic
             end = text.find('"', at)
         if end < 0:
             raise Malformed("a string does not end")
         slash = text.find("\\", at, end)
         stop = end if slash < 0 else slash
         part = text[at:stop]
-        if part and min(part) < " ":
+        if not part.isprintable() and min(part) < " ":
             raise Malformed("a control character in a string")
         parts.append(part)
         if slash < 0:

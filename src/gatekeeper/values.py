@@ -32,20 +32,19 @@ class ValueType(type):
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> ValueType:
         """Make the class with its annotated fields as slots."""
-        named = tuple(namespace.get("__annotations__", ()))
-        defaults = {field: namespace.pop(field) for field in named if field in namespace}
-        inherited: tuple[str, ...] = ()
-        for base in bases:
-            if isinstance(base, ValueType):
-                inherited += base._fields
-                defaults = {**base._defaults, **defaults}  # noqa: SLF001 - the same class
-        # A field that a base has already (named again for a new default) keeps its one slot and place.
-        own = tuple(field for field in named if field not in inherited)
-        namespace["__slots__"] = own
-        made = super().__new__(cls, name, bases, namespace)
-        made._fields = inherited + own
-        made._defaults = defaults
-        return made
+        named = namespace.get("__annotations__")
+        namespace["__slots__"] = ()
+        if len(bases) > 1:
+            raise TypeError(f"{name} can have one base")
+        if named or not bases:
+            fields, defaults = (bases[0]._fields, bases[0]._defaults) if bases else ((), {})  # type: ignore[attr-defined]  # noqa: SLF001 - the same class
+            own = tuple([field for field in named or () if field not in fields])
+            given = {field: namespace.pop(field) for field in named or () if field in namespace}
+            # A field that a base has already (named again for a new default) keeps its one slot and place.
+            namespace["__slots__"] = own
+            namespace["_fields"] = fields + own
+            namespace["_defaults"] = {**defaults, **given} if given else defaults
+        return super().__new__(cls, name, bases, namespace)
 
 
 class Value(metaclass=ValueType):

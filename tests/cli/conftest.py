@@ -16,9 +16,10 @@ from gatekeeper.client.credentials import Stored
 from gatekeeper.client.signin import SignedIn, SignedOut
 from gatekeeper.decision.facts import Refused, Renewed
 from gatekeeper.documents.api import GrantView, NewRequest, Problem, RequestView
-from gatekeeper.documents.catalogue import TYP, Catalogue, CatalogueTool, render_catalogue
+from gatekeeper.documents.catalogue import Catalogue, CatalogueTool, render_catalogue
 from gatekeeper.documents.launch_token import Identity
 from gatekeeper.errors import ServiceUnreachable
+from gatekeeper.trust.published import CATALOGUE_TYP
 from gatekeeper.trust.sign import sign_token
 from gatekeeper.workstation.state import save_catalogue
 
@@ -66,7 +67,7 @@ def catalogue(**changes: object) -> Catalogue:
 
 def keep_catalogue(world: FakeWorld, **changes: object) -> None:
     """Keep a signed catalogue in the state."""
-    signed = sign_token(TRUST.policy, typ=TYP, claims=render_catalogue(catalogue(**changes)))
+    signed = sign_token(TRUST.policy, typ=CATALOGUE_TYP, claims=render_catalogue(catalogue(**changes)))
     save_catalogue(world, PROFILE, signed.encode())
 
 

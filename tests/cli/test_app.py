@@ -16,7 +16,7 @@ from tests.fakes.world import FakeWorld
 from gatekeeper.cli.app import COMMANDS, build_command, main
 from gatekeeper.cli.here import Here
 from gatekeeper.codes import CODES
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.errors import GatekeeperError, ServiceRefused
 
 OURS = [name for name in COMMANDS if name not in ("service", "demo")]
 NOT_YET = (
@@ -180,6 +180,42 @@ class TestErrors:
         assert "GK901" in err
         assert "ZeroDivisionError at test_app.py" in err
         assert "Traceback" not in err
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("request", "codex", "--reason", "a\udcff"),
+            ("request", "codex", "--reason=\udcff"),
+            ("request", "codex", "--reason", "x", "--ticket", "\udcff"),
+            ("request", "codex", "--reason", "x", "--zone", "\udcff"),
+            ("login", "--code", "\udcff"),
+            ("login", "--code", "x", "--device-name", "\udcff"),
+            ("--profile", "\udcff", "status"),
+            ("check", "\udcff"),
+            ("\udcff",),
+        ],
+    )
+    def test_bytes_that_are_no_text_are_a_usage_error(self, desk: Desk, arguments: tuple[str, ...]) -> None:
+        """GK100 wherever they stand, in words and as JSON; nothing is asked of the service."""
+        status, out, err = desk.run(*arguments)
+        assert (status, out) == (2, "")
+        assert "GK100" in err
+        assert "is no text" in err
+        assert desk.opened == []
+        assert desk.json(*arguments)[1]["code"] == "GK100"
+
+    def test_a_code_of_a_later_service_is_no_bug(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """It is told as an answer that can't be read."""
+
+        def refused(_profile: str, _no_input: bool) -> Here:  # noqa: FBT001 - an `Opener`
+            raise ServiceRefused("GK399", "Something new.")
+
+        assert main(["status", "--json"], opener=refused) == CODES["GK602"].check_exit
+        out, err = capsys.readouterr()
+        assert json.loads(out)["code"] == "GK602"
+        assert "GK602" in err
+        assert "GK901" not in err
+        assert "Something new." in err
 
     def test_interrupted(self, capsys: pytest.CaptureFixture[str]) -> None:
         """130."""

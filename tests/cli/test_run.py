@@ -379,13 +379,6 @@ def test_without_a_request_there_is_nothing_to_wait_for() -> None:
     assert len(calls.asked) == 1
 
 
-def test_break_glass_is_not_a_way_in() -> None:
-    """Where policy offers none, the flag launches nothing and asks for nothing."""
-    calls = FakeCalls()
-    assert run(without_token(), calls, RUN.replace(break_glass=True)) == 125
-    assert calls.asked == []
-
-
 def test_a_verdict_that_cannot_be_written_is_125(capsys: pytest.CaptureFixture[str]) -> None:
     """Without the file that was asked for, the status is 125, and both the refusal and the trouble are told."""
     calls = FakeCalls(NO_GRANT)

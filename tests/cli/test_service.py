@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from gatekeeper.cli.app import main
 from gatekeeper.documents.api import NewRequest
 from gatekeeper.service.access.requests import create_request
+from gatekeeper.service.audit.log import entries
 from gatekeeper.service.operate.init import init_service
 from gatekeeper.service.people.subjects import ensure_subject, find_subject
 from gatekeeper.service.policy.folder import current_policy
@@ -198,6 +200,58 @@ def test_keys_are_listed_and_never_shown(operator: Operator) -> None:
         assert json.loads(path.read_bytes())["jwk"]["d"] not in shown
 
 
+def test_a_root_is_reissued_by_its_key_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The next version, in words or JSON, recorded; another key or none is refused and publishes nothing."""
+    made = Operator(tmp_path / "svc", capsys)
+    stick = tmp_path / "stick.json"
+    made.run("init", "--root-key", str(stick))
+    Operator(tmp_path / "other", capsys).run("init")
+    for wrong in ([], ["--root-key", str(tmp_path / "other" / "keys" / "root.json")]):
+        status, out, err = made.run("keys", "reissue-root", *wrong)
+        assert (status, out) == (7, "")
+        assert "GK101" in err
+        assert made.json("status")["root_version"] == 1
+    status, out, _ = made.run("keys", "reissue-root", "--root-key", str(stick))
+    assert (status, "Root document 2" in out) == (0, True)
+    again = made.json("keys", "reissue-root", "--root-key", str(stick))
+    seen = made.json("status")
+    assert again == {"root_version": 3, "root_ends": seen["root_ends"]}
+    store = made.store()
+    with store.read() as tx:
+        recorded = [
+            (one.actor, dict(one.detail)["version"]) for one in entries(tx) if one.act == "root.reissued"
+        ]
+    store.close()
+    assert recorded == [("operator", 2), ("operator", 3)]
+
+
+def _remedies() -> list[str]:
+    """Return the commands of the service that its own errors name, as they stand in the source."""
+    import gatekeeper.service
+
+    sources = Path(str(gatekeeper.service.__file__)).parent.rglob("*.py")
+    return sorted(
+        {
+            one
+            for path in sources
+            for one in re.findall(r'remedy=f?"gatekeeper (service [^"]*)"', path.read_text())
+        }
+    )
+
+
+def test_errors_name_commands_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command that a remedy names parses, with each of its options."""
+    remedies = _remedies()
+    assert "service keys reissue-root" in remedies
+    assert len(remedies) > 3
+    for remedy in remedies:
+        words = remedy.partition(" --")[0].split()
+        assert main([*words, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert f"gatekeeper {' '.join(words)} " in shown
+        assert all(option in shown for option in re.findall(r"--[a-z-]+", remedy))
+
+
 def test_status_counts(operator: Operator) -> None:
     """What waits and what is granted is counted, and the lines say it too."""
     operator.asked("codex")
@@ -239,6 +293,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
         "review approve",
         "policy show",
         "keys list",
+        "keys reissue-root",
     ):
         assert main(["service", *command.split(), "--help"]) == 0
         assert f"gatekeeper service {command}" in capsys.readouterr().out

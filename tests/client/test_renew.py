@@ -79,7 +79,7 @@ def words(world: FakeWorld) -> set[str]:
 def ends_at(service: ServiceSimulator, state: TokenState) -> int:
     """Return a kept token's end."""
     keys = ApprovalKeys(keys=(service.approval.public,))
-    verified = verify_launch_token(state.token, keys=keys, issuer=service.issuer, now=0, verify=verify_es256)
+    verified = verify_launch_token(state.token, keys=keys, issuer=service.issuer, verify=verify_es256)
     return parse_launch_token(verified).expires_at
 
 

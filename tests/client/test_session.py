@@ -114,6 +114,8 @@ def test_an_access_token_is_one_word(session: Session, service: ServiceSimulator
         (status(403, b"<html>"), "GK602"),
         (status(403, b'{"error":"x"}'), "GK602"),
         (status(403, b'{"code":"BOO","title":"x"}'), "GK602"),
+        (coded("GK399", 403), "GK602"),
+        (coded("GK901", 500), "GK601"),
         (redirect("https://evil.acme.example/"), "GK602"),
     ],
 )

@@ -189,6 +189,17 @@ def test_an_old_pending_key_is_not_used(service: ServiceSimulator, sign_in: Sign
     assert caught.value.code == "GK203"
 
 
+@pytest.mark.parametrize("code", ["C\u00d6DE", "CODE\udcff", "\u200bCODE"])
+def test_a_code_of_other_characters_is_a_wrong_one(
+    service: ServiceSimulator, sign_in: SignIn, code: str
+) -> None:
+    """What can be no code is GK203, and is never sent."""
+    with pytest.raises(GatekeeperError) as caught:
+        sign_in(code)
+    assert caught.value.code == "GK203"
+    assert service.calls_to("/oauth/token") == 0
+
+
 def test_a_wrong_code_leaves_what_was(
     service: ServiceSimulator, sign_in: SignIn, world: FakeWorld, settings: Settings
 ) -> None:

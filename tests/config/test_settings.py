@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.config.conftest import DROP_IN, MANAGED, PIN, PIN_2, PIN_3, STATE, SYSTEM, USER, Workstation
 
+from gatekeeper.config.keys import KEYS
 from gatekeeper.config.load import list_files, list_values, load_settings
-from gatekeeper.config.settings import NeedsLoad, Settings, read_settings
+from gatekeeper.config.merge import merge_settings, read_settings
+from gatekeeper.config.settings import VARIABLES, NeedsLoad, Settings, kept_settings
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.strict import render_json
 
@@ -298,6 +300,49 @@ def test_a_launch_reads_the_snapshot(world: Workstation) -> None:
     assert read(world, profile="work").verifier == "library"
 
 
+@pytest.mark.parametrize("profile", ["", "work"])
+def test_what_is_kept_is_what_merging_gives(world: Workstation, profile: str) -> None:
+    """A launch takes settings as they were resolved, and they are those of the layers, origins included."""
+    world.user(USER_TOML + '[profiles.work]\nverifier = "library"')
+    world.system('credential_store = "file"\noffline = true')
+    load_settings(world)
+    kept = kept_settings(world, profile=profile)
+    assert kept is not None
+    assert (
+        kept
+        == merge_settings(world, profile=profile)
+        == load_settings(world, profile=profile).replace(warnings=())
+    )
+
+
+def test_what_is_kept_counts_only_where_nothing_stands_above(world: Workstation) -> None:
+    """A variable, a managed file, another profile, another file or a damaged value: the layers are merged."""
+    world.user(USER_TOML)
+    load_settings(world)
+    assert kept_settings(world, profile="") is not None
+    assert kept_settings(world, profile="other") is None
+    for name in VARIABLES:
+        world.variables[name] = "1"
+        assert kept_settings(world, profile="") is None
+        del world.variables[name]
+    path = f"{STATE}/config.json"
+    data = world.files[path]
+    assert isinstance(data, bytes)
+    for old, new in ((b'"offline":false', b'"offline":0'), (b'"resolved"', b'"other"')):
+        assert old in data
+        world.files[path] = data.replace(old, new)
+        assert kept_settings(world, profile="") is None
+    world.files[path] = data
+    assert kept_settings(world, profile="") is not None
+    world.manage(verifier="library")
+    assert kept_settings(world, profile="") is None
+
+
+def test_the_variables_that_are_looked_for_are_those_of_the_keys() -> None:
+    """A key's new variable can't be passed over where the snapshot is used."""
+    assert set(VARIABLES) == {key.variable for key in KEYS if key.variable} | {"CI"}
+
+
 def test_a_changed_file_needs_loading(world: Workstation) -> None:
     """Any change of either file, its appearing or going, makes the snapshot old."""
     world.user(USER_TOML)
@@ -346,14 +391,14 @@ def test_a_damaged_snapshot_needs_loading(world: Workstation, data: bytes) -> No
 
 
 def test_a_snapshot_holds_no_more_than_a_file_may(world: Workstation) -> None:
-    """A value in the snapshot that the file could not hold sends back to the file."""
+    """A value in the snapshot that the file could not hold sends back to the file, wherever layers are merged."""
     world.user(USER_TOML)
     load_settings(world)
     path = f"{STATE}/config.json"
     data = world.files[path]
     assert isinstance(data, bytes)
     world.files[path] = data.replace(b"https://", b"http:///")
-    assert isinstance(read_settings(world), NeedsLoad)
+    assert isinstance(merge_settings(world, profile=""), NeedsLoad)
 
 
 def test_managed_wins_over_a_forged_snapshot(world: Workstation) -> None:
@@ -394,7 +439,8 @@ def test_everything_wrong_is_told_at_once(world: Workstation) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\xff\xfe", b"a = ", b"service = 1979-05-27", b"[service]\nx=1", b"a=[" + b"[" * 5000, b"x" * 300_000],
+    [b"\xff\xfe", b"a = ", b"service = 1979-05-27", b"[service]\nx=1", b"a=[" + b"[" * 5000, b"x" * 300_000]
+    + [b"trust_threshold = " + b"9" * 5000, b"trust_threshold = 0x" + b"f" * 5000],
 )
 def test_a_malformed_file_of_a_person(world: Workstation, data: bytes) -> None:
     """Not UTF-8, not TOML, the wrong type, nested too deep or too long: GK101 with the file's name."""

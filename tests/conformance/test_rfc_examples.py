@@ -47,7 +47,6 @@ def test_rfc_tokens_are_no_launch_tokens(name: str) -> None:
             _example(name)["jws"].encode(),
             keys=ApprovalKeys(keys=()),
             issuer="joe",
-            now=0,
             verify=verify,
         )
     assert not asked

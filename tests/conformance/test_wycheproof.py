@@ -16,11 +16,11 @@ from gatekeeper.trust import library, p256
 from gatekeeper.trust.jws import (
     ApprovalKeys,
     PublicKey,
-    peek_kid,
     public_key_of,
     thumbprint,
     verify_launch_token,
 )
+from gatekeeper.trust.published import peek_kid
 
 if TYPE_CHECKING:
     from gatekeeper.trust.jws import Verify
@@ -98,7 +98,6 @@ def test_no_published_jws_passes_as_a_launch_token(verify: Verify, name: str, tr
                 token,
                 keys=ApprovalKeys(keys=tuple(keys)),
                 issuer="https://gatekeeper.acme.example",
-                now=0,
                 verify=verify,
             )
         assert refused.value.code == "GK501"

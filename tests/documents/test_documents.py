@@ -22,7 +22,8 @@ from gatekeeper.documents.launch_token import (
 from gatekeeper.documents.verdict import Verdict, render_verdict, rfc3339
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import parse_object, render_json
-from gatekeeper.trust.jws import VerifiedApproval, VerifiedPolicy
+from gatekeeper.trust.jws import VerifiedApproval
+from gatekeeper.trust.published import VerifiedPolicy
 
 WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
 DIGEST = "ab" * 32
@@ -215,6 +216,21 @@ def test_a_body_without_our_code_is_no_problem_document(body: bytes) -> None:
 def test_rfc3339_agrees_with_the_library(at: int) -> None:
     """Our calendar arithmetic is the calendar's."""
     assert rfc3339(at) == datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@given(
+    st.text(st.characters(), max_size=20) | st.text(st.sampled_from("a\ud800\udcff\udfff\u00e4"), max_size=8)
+)
+def test_a_verdict_is_always_written(text: str) -> None:
+    """Whatever a path or an answer holds, the verdict renders; what UTF-8 can hold stays as it is."""
+    names = ("tool", "version", "path", "reason", "rule", "request_id", "request_url", "ref")
+    verdict = Verdict(code="GK301", decision="refuse", tool="x", exit=3, alternatives=(text,))
+    rendered = render_verdict(verdict.replace(**dict.fromkeys(names, text)))
+    parse_object(render_json(rendered), max_bytes=100_000)
+    kept = "".join("\ufffd" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
+    assert rendered["tool"] == kept
+    assert rendered["alternatives"] == [kept]
+    assert {rendered[name] for name in names[1:]} == {kept or None}
 
 
 def test_verdict_has_every_member() -> None:

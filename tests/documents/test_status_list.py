@@ -22,7 +22,7 @@ from gatekeeper.documents.status_list import (
 )
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import b64url_encode
-from gatekeeper.trust.jws import VerifiedStatus
+from gatekeeper.trust.published import VerifiedStatus
 
 VECTORS = (
     Path(

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings what the end-to-end tests need from the operating system: strace, libfaketime, a secret service.
+# Brings what the tests need from the operating system: strace, libfaketime, a secret service, shells.
 # As root on Debian it installs what is missing; elsewhere it says what is missing, and under CI=true it fails.
 set -eu
 
@@ -9,6 +9,8 @@ command -v strace >/dev/null || need strace
 command -v git >/dev/null || need git
 command -v dbus-run-session >/dev/null || need dbus
 command -v gnome-keyring-daemon >/dev/null || need gnome-keyring
+command -v zsh >/dev/null || need zsh
+command -v fish >/dev/null || need fish
 found=""
 for library in /usr/lib/*/faketime/libfaketime.so.1 /usr/lib/faketime/libfaketime.so.1 /usr/local/lib/faketime/libfaketime.so.1; do
   if [ -e "$library" ]; then found="$library"; fi

@@ -37,7 +37,8 @@ from gatekeeper.documents.launch_token import (
 )
 from gatekeeper.strict import parse_object, render_json
 from gatekeeper.trust.dpop import DpopError, Proof, verify_proof
-from gatekeeper.trust.root import RootDocument, render_root_payload
+from gatekeeper.trust.root import RootDocument
+from gatekeeper.trust.root_payload import render_root_payload
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root, sign_token
 
 DAY = 24 * 3600

@@ -16,7 +16,8 @@ from tests.fakes.world import FakeWorld
 from gatekeeper.config.settings import Settings
 from gatekeeper.documents.launch_token import TYP, LaunchToken, render_launch_token
 from gatekeeper.strict import render_json
-from gatekeeper.trust.root import RootDocument, render_root_payload
+from gatekeeper.trust.root import RootDocument
+from gatekeeper.trust.root_payload import render_root_payload
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root, sign_token
 from gatekeeper.workstation.posix import PosixWorld
 from gatekeeper.workstation.state import (

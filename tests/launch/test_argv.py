@@ -44,10 +44,9 @@ def test_every_option_is_read_in_both_spellings() -> None:
         wait_for=90,
         offline=True,
         no_input=True,
-        break_glass=True,
         result_file="out.json",
     )
-    flags = ("--wait", "--offline", "--no-input", "--break-glass")
+    flags = ("--wait", "--offline", "--no-input")
     apart = (
         "--profile",
         "team",
@@ -61,9 +60,7 @@ def test_every_option_is_read_in_both_spellings() -> None:
     attached = ("--profile=team", "--reason=a reason", "--wait-timeout=90s", "--result-file=out.json")
     assert parsed(*flags, *apart, "claude") == expected
     assert parsed(*attached, *flags, "claude") == expected
-    outside = parse_run(
-        ["--profile", "team", "--no-input", "run", *apart[2:], *flags[:2], flags[3], "claude"]
-    )
+    outside = parse_run(["--profile", "team", "--no-input", "run", *apart[2:], *flags[:2], "claude"])
     assert outside == expected
 
 
@@ -157,3 +154,23 @@ def test_times_that_are_none(text: str) -> None:
     with pytest.raises(GatekeeperError) as caught:
         parse_wait(text)
     assert caught.value.code == "GK100"
+
+
+def test_break_glass_is_not_a_way_in() -> None:
+    """Before TOOL the flag is refused wherever it stands (GK410); after TOOL it is the tool's."""
+    for words in (("--break-glass", "claude"), ("--wait", "--break-glass", "claude"), ("--break-glass",)):
+        with pytest.raises(GatekeeperError) as refused:
+            parsed(*words)
+        assert refused.value.code == "GK410"
+    assert parsed("claude", "--break-glass").arguments == ("--break-glass",)
+
+
+@pytest.mark.parametrize("option", ["--profile", "--reason", "--wait-timeout", "--result-file"])
+def test_an_option_of_bytes_that_are_no_text_is_wrong(option: str) -> None:
+    """Bytes that aren't UTF-8 are GK100 in a value of ours, and arrive verbatim in the tool's own arguments."""
+    for words in ([option, "a\udcff"], [f"{option}=\udcff"]):
+        with pytest.raises(GatekeeperError) as caught:
+            parse_run(["run", *words, "claude"])
+        assert caught.value.code == "GK100"
+        assert "is no text" in caught.value.detail
+    assert parsed("claude", option, "\udcff").arguments == (option, "\udcff")

@@ -47,15 +47,15 @@ def test_the_first_in_path_order_is_found_as_path_names_it(bins: list[Path]) -> 
     target = _executable(bins[1] / "real")
     (bins[0] / "claude").symlink_to(target)
     _executable(bins[1] / "claude")
-    assert find(WORLD, ("claude",), path=_path(*bins), own=()) == str(bins[0] / "claude")
-    assert find(WORLD, ("claude",), path=_path(bins[1], bins[0]), own=()) == str(bins[1] / "claude")
+    assert find(WORLD, ("claude",), path=_path(*bins), own=frozenset()) == str(bins[0] / "claude")
+    assert find(WORLD, ("claude",), path=_path(bins[1], bins[0]), own=frozenset()) == str(bins[1] / "claude")
 
 
 def test_names_are_tried_in_their_order(bins: list[Path]) -> None:
     """The usual name of a tool counts before another, wherever PATH has it."""
     _executable(bins[0] / "agent")
     usual = _executable(bins[1] / "cursor-agent")
-    assert find(WORLD, ("cursor-agent", "agent"), path=_path(*bins), own=()) == usual
+    assert find(WORLD, ("cursor-agent", "agent"), path=_path(*bins), own=frozenset()) == usual
 
 
 def test_what_a_shell_would_not_start_is_passed_over(bins: list[Path]) -> None:
@@ -66,10 +66,10 @@ def test_what_a_shell_would_not_start_is_passed_over(bins: list[Path]) -> None:
     third = bins[2] / "claude"
     third.symlink_to("nowhere")
     path = _path(*bins, "/nonexistent", bins[0] / "claude" / "deeper", "/dev/null")
-    assert find(WORLD, names, path=path, own=()) == NotInstalled(names=names)
+    assert find(WORLD, names, path=path, own=frozenset()) == NotInstalled(names=names)
     third.unlink()
     third.symlink_to("claude")
-    assert find(WORLD, names, path=path, own=()) == NotInstalled(names=names)
+    assert find(WORLD, names, path=path, own=frozenset()) == NotInstalled(names=names)
 
 
 def test_the_working_directory_never_decides(bins: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,21 +77,21 @@ def test_the_working_directory_never_decides(bins: list[Path], monkeypatch: pyte
     _executable(bins[0] / "claude")
     monkeypatch.chdir(bins[0])
     for path in ("", ":", ".", "./", f"../{bins[0].name}", ":::"):
-        assert find(WORLD, ("claude",), path=path, own=()) == NotInstalled(names=("claude",))
+        assert find(WORLD, ("claude",), path=path, own=frozenset()) == NotInstalled(names=("claude",))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../one/claude", "/bin/sh", "a\0b"])
 def test_a_name_is_never_a_path(bins: list[Path], name: str) -> None:
     """A name with a slash, even from a signed token, finds nothing."""
     _executable(bins[0] / "claude")
-    assert find(WORLD, (name,), path=_path(*bins), own=()) == NotInstalled(names=(name,))
+    assert find(WORLD, (name,), path=_path(*bins), own=frozenset()) == NotInstalled(names=(name,))
 
 
 def test_a_hostile_path_raises_nothing(bins: list[Path]) -> None:
     """A NUL, an endless entry and undecodable bytes are skipped."""
     found = _executable(bins[0] / "claude")
     path = _path("/a\0b", "/" + "x" * 5000, "/\udcff", bins[0])
-    assert find(WORLD, ("claude",), path=path, own=()) == found
+    assert find(WORLD, ("claude",), path=path, own=frozenset()) == found
 
 
 def test_a_shim_in_its_own_directory_is_not_there(bins: list[Path]) -> None:
@@ -117,9 +117,9 @@ def test_our_directory_is_ours_under_any_name(bins: list[Path], tmp_path: Path) 
 def test_a_copy_of_gatekeeper_is_a_loop(bins: list[Path], data: bytes) -> None:
     """A shim or entry point of gatekeeper outside its directory is passed over, and alone it is a loop."""
     copy = _executable(bins[0] / "claude", data)
-    assert find(WORLD, ("claude",), path=_path(*bins), own=()) == Loop(path=copy)
+    assert find(WORLD, ("claude",), path=_path(*bins), own=frozenset()) == Loop(path=copy)
     real = _executable(bins[1] / "claude")
-    assert find(WORLD, ("claude",), path=_path(*bins), own=()) == real
+    assert find(WORLD, ("claude",), path=_path(*bins), own=frozenset()) == real
 
 
 def test_links_to_gatekeeper_are_a_loop(bins: list[Path], tmp_path: Path) -> None:
@@ -142,12 +142,12 @@ def test_links_to_gatekeeper_are_a_loop(bins: list[Path], tmp_path: Path) -> Non
 def test_a_large_file_is_not_read_for_the_marker(bins: list[Path]) -> None:
     """A shim is small; a large program that happens to hold the bytes is a program."""
     large = _executable(bins[0] / "claude", b"\x7fELF" + b"\0" * 20_000 + SHIM_MARKER)
-    assert find(WORLD, ("claude",), path=_path(*bins), own=()) == large
+    assert find(WORLD, ("claude",), path=_path(*bins), own=frozenset()) == large
 
 
 def test_absent_directories_of_ours_are_left_out(tmp_path: Path) -> None:
     """What isn't there, or isn't absolute, is nothing of ours."""
-    assert own_of(WORLD, str(tmp_path / "nowhere"), "", "relative") == ()
+    assert own_of(WORLD, str(tmp_path / "nowhere"), "", "relative") == frozenset()
 
 
 def test_a_program_that_cannot_be_read_is_no_shim() -> None:
@@ -159,7 +159,7 @@ def test_a_program_that_cannot_be_read_is_no_shim() -> None:
 
     world = Unreadable()
     world.add_executable("/usr/bin/claude")
-    assert find(world, ("claude",), path="/usr/bin", own=()) == "/usr/bin/claude"
+    assert find(world, ("claude",), path="/usr/bin", own=frozenset()) == "/usr/bin/claude"
 
 
 def test_a_broken_disk_finds_nothing_and_says_so() -> None:

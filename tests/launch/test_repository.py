@@ -123,13 +123,13 @@ def _unreadable(location: Location) -> bool:
 
 
 def test_no_repository(place: Place) -> None:
-    """A directory outside of any repository is none, and so is one beside something that only looks like it."""
+    """A directory outside of any repository is none, and one beside what is half a repository is unreadable."""
     outside = place.root / "outside"
     (outside / ".git" / "objects").mkdir(parents=True)
     (outside / "deeper").mkdir()
     assert place.locate(outside / "deeper") == NoRepository()
     (outside / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    assert place.locate(outside / "deeper") == NoRepository()
+    assert _unreadable(place.locate(outside / "deeper"))
     (outside / ".git" / "refs").mkdir()
     assert place.locate(outside / "deeper") == Repository(remotes=())
 
@@ -148,13 +148,63 @@ def test_no_repository(place: Place) -> None:
     ],
 )
 def test_a_head_makes_a_git_directory(place: Place, head: str, *, is_one: bool) -> None:
-    """A .git without a HEAD that could be one is passed over by git and by us, and the one around it counts."""
+    """A .git with a HEAD that could be one counts as in git; with one that couldn't, it is unreadable."""
     outer = place.repository("outer")
     inner = outer / "inner"
     for name in ("objects", "refs"):
         (inner / ".git" / name).mkdir(parents=True)
     (inner / ".git" / "HEAD").write_text(head)
-    place.agree(inner, *(() if is_one else ("github.com/acme/llama-1",)))
+    if is_one:
+        place.agree(inner)
+    else:
+        assert place.by_git(inner) == Repository(remotes=("github.com/acme/llama-1",))
+        assert _unreadable(place.locate(inner))
+
+
+def test_a_repository_that_only_git_takes_for_one_is_unreadable(place: Place) -> None:
+    """git asks only whether `objects` and `refs` may be executed, and for objects perhaps elsewhere."""
+    moved = place.repository("moved")
+    kept = place.root / "kept"
+    (moved / ".git" / "objects").rename(kept)
+    theirs = place.by_git(moved, GIT_OBJECT_DIRECTORY=str(kept))
+    assert theirs == Repository(remotes=("github.com/acme/llama-1",))
+    assert _unreadable(place.locate(moved, GIT_OBJECT_DIRECTORY=str(kept)))
+    assert _unreadable(place.locate(moved))
+    bare = place.root / "bare.git"
+    (moved / ".git").rename(bare)
+    assert place.by_git(bare, GIT_OBJECT_DIRECTORY=str(kept)) == theirs
+    assert _unreadable(place.locate(bare, GIT_OBJECT_DIRECTORY=str(kept)))
+
+
+@pytest.mark.parametrize("inside", ["", ".git"])
+def test_executable_files_for_directories_are_unreadable(place: Place, inside: str) -> None:
+    """With files in place of `objects` and `refs`, git finds the remotes still; so nothing is passed over."""
+    made = place.repository()
+    for name in ("objects", "refs"):
+        (made / ".git" / name).rename(place.root / f"old-{name}")
+        (made / ".git" / name).write_text("")
+        (made / ".git" / name).chmod(0o755)
+    assert place.by_git(made / inside) == Repository(remotes=("github.com/acme/llama-1",))
+    assert _unreadable(place.locate(made / inside))
+
+
+def test_a_directory_that_git_may_not_enter_makes_no_repository(tmp_path: Path) -> None:
+    """Where nobody may search `refs`, git goes on to the repository around: neither is guessed."""
+    world = FakeWorld({**_FAKE, "/r/in/.git/HEAD": b"ref: refs/heads/main\n", "/r/in/.git/refs/x": b""})
+    world.files["/r/in/.git/objects/x"] = b""
+    assert locate(world, "/r/in", home="/home/ada", environment={}) == Repository(remotes=())
+    world.modes["/r/in/.git/refs"] = 0o600
+    assert _unreadable(locate(world, "/r/in", home="/home/ada", environment={}))
+
+
+@pytest.mark.parametrize("name", ["HEAD", "config"])
+def test_half_a_repository_hides_nothing(place: Place, name: str) -> None:
+    """A .git that holds a HEAD (a dangling link as well) or a config is unreadable; an empty one is passed over."""
+    inner = place.repository() / "inner"
+    (inner / ".git").mkdir(parents=True)
+    place.agree(inner, "github.com/acme/llama-1")
+    (inner / ".git" / name).symlink_to("refs/heads/main")
+    assert _unreadable(place.locate(inner))
 
 
 def test_a_head_may_be_a_link(place: Place) -> None:
@@ -812,6 +862,76 @@ def test_the_host_that_ssh_connects_to(place: Place, config: str, host: str, exp
             real_host(world, host, home=str(place.home))
     else:
         assert real_host(world, host, home=str(place.home)) == expected
+
+
+_KEPT_SSH = (
+    "ssh",
+    "/usr/bin/ssh",
+    "ssh -i ~/.ssh/work -o IdentitiesOnly=yes",
+    "ssh  -4 -qvv -p 2222 -p22 -i/home/ada/key",
+    "ssh -oIdentityFile=~/.ssh/work -o identitiesonly=yes",
+)
+_OTHER_SSH = (
+    "",
+    " ",
+    "ssh -F /dev/null",
+    "ssh -o HostName=github.com",
+    "ssh -oProxyCommand=x",
+    "ssh -o ProxyJump=x -i key",
+    "ssh -J x",
+    "ssh -vF x",
+    "ssh -i key -l",
+    "ssh -i",
+    "ssh -o IdentityFile",
+    "ssh -o IdentityFile=",
+    "ssh elsewhere",
+    "ssh --",
+    "ssh -",
+    "ssh -i key; wrapper",
+    "ssh -i $(x)",
+    'ssh -i "key"',
+    "ssh\t-F x",
+    "ssh -i\nkey",
+    "HOME=/x ssh",
+    "./ssh",
+    "wrapper",
+    "plink -batch",
+)
+
+
+@pytest.mark.parametrize("command", [*_KEPT_SSH, *_OTHER_SSH])
+def test_a_command_in_place_of_ssh_hides_no_host(place: Place, command: str) -> None:
+    """However git is given it, a command that could lead elsewhere makes remotes by SSH unreadable, no others."""
+    by_ssh = place.repository("by-ssh", remote="git@github.com:acme/llama-1.git")
+    by_https = place.repository("by-https")
+    found = Repository(remotes=("github.com/acme/llama-1",))
+    counted = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.sshCommand",
+        "GIT_CONFIG_VALUE_0": command,
+    }
+    for environment in ({"GIT_SSH_COMMAND": command}, {"GIT_SSH": command}, counted):
+        assert place.locate(by_https, **environment) == found
+        if command in _KEPT_SSH:
+            assert place.locate(by_ssh, **environment) == found
+        else:
+            assert _unreadable(place.locate(by_ssh, **environment))
+    for directory in (by_ssh, by_https):
+        place.git(directory, "config", "core.sshCommand", command)
+    assert place.locate(by_https) == found
+    assert place.locate(by_ssh) == found if command in _KEPT_SSH else _unreadable(place.locate(by_ssh))
+    assert _unreadable(place.locate(by_ssh, GIT_CONFIG_PARAMETERS="'core.sshCommand'='x'"))
+
+
+def test_a_command_without_a_value_or_of_a_worktree_counts(place: Place) -> None:
+    """`sshCommand` alone on its line is none that could be judged; another section's is nobody's."""
+    made = place.repository(remote="git@github.com:acme/llama-1.git")
+    config = made / ".git" / "config"
+    before = config.read_text()
+    config.write_text(before + '[core "x"]\nsshCommand = y\n[other]\nsshCommand = y\n')
+    assert place.locate(made) == Repository(remotes=("github.com/acme/llama-1",))
+    config.write_text(before + "[core]\nsshCommand\n")
+    assert _unreadable(place.locate(made))
 
 
 def test_the_systems_ssh_configuration_comes_second(place: Place) -> None:

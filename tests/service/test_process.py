@@ -190,6 +190,34 @@ def test_draining_answers_who_waits(running: Running) -> None:
     assert b"unsupported_grant_type" in received
 
 
+def test_a_lock_of_another_process_stops_one_call_and_no_more(running: Running) -> None:
+    """Whoever must write is asked to come again, by a status that is no refusal; health and reads are answered."""
+    key, token, refresh = enrolled(running)
+    url = f"{running.issuer}/oauth/token"
+    form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": refresh}
+
+    def renew() -> httpx.Response:
+        proof = make_proof(key, method="POST", url=url, now=0, jti=os.urandom(8).hex(), nonce=running.nonce())
+        return httpx.post(url, data=form, headers={"dpop": proof}, timeout=60)
+
+    lock = sqlite3.connect(running.data / "gatekeeper.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    answers = [renew(), call(running, key, token, "POST", "/v1/requests", json={"tool": "claude"})]
+    for answer in answers:
+        members = answer.json()
+        assert (answer.status_code, members["code"], members["retry_after"]) == (503, "GK603", 1)
+        assert answer.headers["retry-after"] == "1"
+        assert "error" not in members or members["error"] == "temporarily_unavailable"
+    blocked = threading.Thread(target=renew)
+    blocked.start()
+    # Far more than the server's patience, and half of what an operator's command has.
+    assert httpx.get(f"{running.issuer}/healthz", timeout=2.5).status_code == 200
+    blocked.join()
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert renew().status_code == 200
+
+
 def test_the_operator_decides_while_it_runs(running: Running) -> None:
     """Approve, revoke and list work on the same database, and take effect at the next call."""
     key, token, _ = enrolled(running)

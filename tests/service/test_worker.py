@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Table, func, select
 from tests.service.local import LocalService, Workstation
+from tests.service.store.parts import new_store, url_of
 
 from gatekeeper.service import worker
 from gatekeeper.service.store.tables import (
@@ -17,6 +20,7 @@ from gatekeeper.service.store.tables import (
     requests,
     status_entries,
 )
+from gatekeeper.service.store.transactions import open_store
 
 DAY = 86_400
 
@@ -79,3 +83,16 @@ def test_a_step_that_fails_stops_no_other(
         assert worker.sweep(local.store, now=5) == 1
     assert seen == [5]
     assert "fails" in caplog.text
+
+
+def test_a_locked_database_ends_the_sweep(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While another process writes, the worker waits once, not once for each step."""
+    store = new_store(tmp_path)
+    store.close()
+    store = open_store(url_of(tmp_path), busy_for_ms=10)
+    other = sqlite3.connect(tmp_path / "gatekeeper.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert worker.sweep(store, now=5) == 0
+    other.close()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    store.close()

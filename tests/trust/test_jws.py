@@ -27,17 +27,19 @@ from tests.trust.signing import (
 
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import b64url_decode, b64url_encode, render_json
-from gatekeeper.trust import jws, library, p256
+from gatekeeper.trust import jws, library, p256, published
 from gatekeeper.trust.jws import (
     ApprovalKeys,
     VerifiedApproval,
-    peek_kid,
     public_key_of,
-    render_public_jwk,
     thumbprint,
+    verify_launch_token,
+)
+from gatekeeper.trust.published import (
+    peek_kid,
+    render_public_jwk,
     verify_catalogue,
     verify_gateway_token,
-    verify_launch_token,
     verify_status_list,
 )
 from gatekeeper.trust.sign import SigningKey, sign_token
@@ -56,7 +58,7 @@ def verified(
     token: bytes, verify: Verify = library.verify_es256, keys: ApprovalKeys = APPROVAL
 ) -> VerifiedApproval:
     """Verify as a launch does."""
-    return verify_launch_token(token, keys=keys, issuer=ISSUER, now=NOW, verify=verify)
+    return verify_launch_token(token, keys=keys, issuer=ISSUER, verify=verify)
 
 
 def code_of(call: Callable[[], object]) -> str:
@@ -154,14 +156,7 @@ PAYLOADS: dict[str, tuple[bytes, str]] = {
     "aud a list of the right one": (_raw(launch_claims(aud=[f"{ISSUER}/launch"])), "GK502"),
     "aud the issuer": (_raw(launch_claims(aud=ISSUER)), "GK502"),
     "no aud": (_raw(launch_claims(aud=None)), "GK502"),
-    **{
-        f"no {name}": (_raw(launch_claims(**{name: None})), "GK501")
-        for name in ("sub", "client_id", "jti", "iat", "nbf", "exp", "cnf", "scope", "status", "gk")
-    },
-    "sub empty": (_raw(launch_claims(sub="")), "GK501"),
-    "sub a number": (_raw(launch_claims(sub=1)), "GK501"),
-    "jti a list": (_raw(launch_claims(jti=["j"])), "GK501"),
-    "cnf a text": (_raw(launch_claims(cnf="jkt")), "GK501"),
+    **{f"no {name}": (_raw(launch_claims(**{name: None})), "GK501") for name in ("iat", "exp")},
     "exp a float": (_raw(launch_claims(exp=NOW + 1.5)), "GK501"),
     "exp a whole float": (_raw(launch_claims(exp=float(NOW + 60))), "GK501"),
     "exp a text": (_raw(launch_claims(exp=str(NOW + 60))), "GK501"),
@@ -310,10 +305,7 @@ def test_hostile_claims_of_any_kind_are_refused_and_nothing_else_is_raised(claim
 def test_age_is_not_judged_here() -> None:
     """An expired token and one from the future verify alike: freshness is decided from the claims."""
     token = signed(HEAD, GOOD)
-    for now in (0, NOW - 10**6, NOW, NOW + 10**9):
-        assert verify_launch_token(
-            token, keys=APPROVAL, issuer=ISSUER, now=now, verify=library.verify_es256
-        ).claims == json.loads(GOOD)
+    assert verified(token).claims == json.loads(GOOD)
 
 
 def test_keys_of_another_purpose_are_misuse() -> None:
@@ -325,7 +317,6 @@ def test_keys_of_another_purpose_are_misuse() -> None:
             b"",
             keys=STATUS,  # type: ignore[arg-type]
             issuer=ISSUER,
-            now=NOW,
             verify=library.verify_es256,
         )
 
@@ -363,24 +354,23 @@ def _open_gateway(token: bytes) -> object:
         keys=GATEWAY,
         issuer=ISSUER,
         audience="https://models.acme.example",
-        now=NOW,
         verify=library.verify_es256,
     )
 
 
 def _open_catalogue(token: bytes) -> object:
-    return verify_catalogue(token, keys=POLICY, issuer=ISSUER, now=NOW, verify=library.verify_es256)
+    return verify_catalogue(token, keys=POLICY, issuer=ISSUER, verify=library.verify_es256)
 
 
 def _open_status(token: bytes) -> object:
-    return verify_status_list(token, keys=STATUS, uri=URI, now=NOW, verify=library.verify_es256)
+    return verify_status_list(token, keys=STATUS, uri=URI, verify=library.verify_es256)
 
 
 def test_the_sibling_tokens_verify_as_themselves() -> None:
     """Gateway token, catalogue and status list give their claims, each in its own type."""
-    assert type(_open_gateway(_gateway())) is jws.VerifiedGateway
-    assert type(_open_catalogue(_catalogue())) is jws.VerifiedPolicy
-    assert type(_open_status(_status())) is jws.VerifiedStatus
+    assert type(_open_gateway(_gateway())) is published.VerifiedGateway
+    assert type(_open_catalogue(_catalogue())) is published.VerifiedPolicy
+    assert type(_open_status(_status())) is published.VerifiedStatus
 
 
 @pytest.mark.parametrize(
@@ -390,20 +380,16 @@ def test_the_sibling_tokens_verify_as_themselves() -> None:
         (_open_gateway, signed(HEAD, GOOD), "GK502"),
         (_open_gateway, signed(header(typ="at+jwt"), launch_claims()), "GK502"),
         (_open_gateway, _gateway(iss="https://other.acme.example"), "GK502"),
-        (_open_gateway, _gateway(scope=None), "GK501"),
-        (_open_gateway, _gateway(nbf=None), "GK501"),
+        (_open_gateway, _gateway(scope=None), "GK502"),
         (_open_catalogue, _gateway(), "GK502"),
         (_open_catalogue, signed(header(typ="gk-catalogue+jwt"), launch_claims(version=3)), "GK502"),
-        (_open_catalogue, _catalogue(version=None), "GK501"),
         (_open_catalogue, _catalogue(version=3.0), "GK501"),
         (_open_catalogue, _catalogue(iss="https://other.acme.example"), "GK502"),
         (_open_status, _gateway(), "GK502"),
         (_open_status, _status(sub=f"{ISSUER}/status/2"), "GK502"),
         (_open_status, _status(aud=ISSUER), "GK502"),
-        (_open_status, _status(ttl=None), "GK501"),
         (_open_status, _status(exp=NOW - 1), "GK501"),
         (_open_status, _status(nbf=NOW + 86_401), "GK501"),
-        (_open_status, _status(status_list=None), "GK501"),
         (verified, _gateway(), "GK502"),
         (verified, _catalogue(), "GK502"),
         (verified, _status(), "GK502"),
@@ -412,7 +398,7 @@ def test_the_sibling_tokens_verify_as_themselves() -> None:
 def test_no_document_passes_as_its_sibling(
     reader: Callable[[bytes], object], token: bytes, code: str
 ) -> None:
-    """Type, audience, subject and required claims tell them apart, even under one and the same key."""
+    """Type, audience and subject tell them apart, even under one and the same key."""
     assert code_of(lambda: reader(token)) == code
 
 

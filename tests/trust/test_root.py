@@ -22,10 +22,10 @@ from gatekeeper.trust.root import (
     RootDocument,
     TrustedRoot,
     parse_root_payload,
-    render_root_payload,
     trim_chain,
     verify_chain,
 )
+from gatekeeper.trust.root_payload import render_root_payload
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root
 
 if TYPE_CHECKING:

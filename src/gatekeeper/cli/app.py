@@ -128,6 +128,22 @@ class LazyGroup(TyperGroup):
         entry = COMMANDS.get(cmd_name)
         return None if entry is None else build_command(cmd_name, entry)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; for one that isn't there, name the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except typer.TyperException as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0].lower(), COMMANDS, n=1) if args else []
+            if near:
+                raise GatekeeperError(
+                    "GK100",
+                    f"No such command {args[0]!r}. Did you mean {near[0]}?",
+                    remedy=f"gatekeeper {near[0]} --help",
+                ) from error
+            raise
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the help's groups, from the table alone."""
         for title, group in GROUPS:
@@ -235,7 +251,10 @@ def main(arguments: Sequence[str], *, opener: Opener | None = None) -> int:
     """Run one command and return its exit status. Nothing escapes: not an error, not Ctrl-C, not a reader that has gone."""
     _open_closed_streams()
     try:
-        return _dispatch(list(arguments) or ["--help"], opener)
+        _require_text(arguments)
+        words = list(arguments) or ["--help"]
+        # `help` is what many type first, alone or before a command.
+        return _dispatch([*words[1:], "--help"] if words[0] == "help" else words, opener)
     except KeyboardInterrupt:
         return _report(GatekeeperError("GK902", "Nothing more was done."), arguments)
     except GatekeeperError as error:
@@ -253,6 +272,19 @@ def main(arguments: Sequence[str], *, opener: Opener | None = None) -> int:
                 stream.flush()
             except (OSError, ValueError, AttributeError):
                 silence(stream)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Refuse bytes that aren't UTF-8: no command takes them, and no file, request or terminal could hold them."""
+    for number, word in enumerate(arguments, start=1):
+        try:
+            word.encode("utf-8")
+        except UnicodeEncodeError:
+            raise GatekeeperError(
+                "GK100",
+                f"Argument {number} is no text: it isn't UTF-8.",
+                remedy="write it in UTF-8, or name a path without such bytes",
+            ) from None
 
 
 def _open_closed_streams() -> None:
@@ -303,10 +335,18 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)
 
 
+def _command_path(arguments: Sequence[str]) -> str:
+    """Name the command that was called, as far as the words tell: `gatekeeper`, at least."""
+    from gatekeeper.launch.argv import command_of
+
+    name = command_of(list(arguments))
+    return f"gatekeeper {name}" if name in COMMANDS else "gatekeeper"
+
+
 def _report(error: GatekeeperError, arguments: Sequence[str]) -> int:
     from gatekeeper.decision.notice import error_notice, under_agent
 
-    row = CODES.get(error.code, CODES["GK901"])
+    row = CODES.get(error.code, CODES["GK602"])  # only a later service has codes that aren't ours
     try:
         if _wants_json(arguments):
             from gatekeeper.cli.formats.json import error_members, print_json

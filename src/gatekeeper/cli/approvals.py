@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CACHE = "cache"
 SERVICE = "service"
 APPROVED = "approved"
+NO_ZONE = "none"  # outside every zone: the ordinary case, not worth a word
+EVERYWHERE = "*"
 NOT_APPROVED = "not approved"
 UNPROVEN = "unproven"  # the lease is over: only a renewal can tell
 
@@ -41,6 +43,7 @@ class Standing(Value):
     by: str = ""
     reason: str = ""
     usable: bool = False
+    zones: tuple[str, ...] = ()  # names from the service; patterns of repositories from a token
 
 
 def standings(
@@ -80,6 +83,7 @@ def _from_state(held: Held, tool: str) -> Standing:
         token_ends=token.expires_at,
         renew_by=token.issued_at + token.fresh_for,
         usable=held.usable(tool),
+        zones=tuple(one for one in token.locations if EVERYWHERE not in token.locations),
     )
 
 
@@ -98,7 +102,8 @@ def _from_service(
     newest = newest_first(requests)
     active = [grant for grant in newest_first(grants) if grant.state == "active"]
     if active:
-        return _with_grant(standing, max(active, key=lambda grant: grant.ends_at))
+        zones = tuple(dict.fromkeys(zone for grant in active for zone in grant.zones))
+        return _with_grant(standing, max(active, key=lambda grant: grant.ends_at)).replace(zones=zones)
     waiting = [request for request in newest if request.state in OPEN_STATES]
     if waiting:
         return standing.replace(state=waiting[0].state, request=waiting[0].id, usable=False)
@@ -125,8 +130,20 @@ def _with_grant(standing: Standing, grant: GrantView) -> Standing:
         grant_ends=grant.ends_at,
         by=grant.ended_by,
         reason=grant.ended_reason,
+        zones=grant.zones,
         usable=standing.usable and active,
     )
+
+
+def scope_words(one: Standing) -> str:
+    """Say where an approval holds; "" where it is the ordinary one, or there is none."""
+    if one.zones in ((), (NO_ZONE,)) or one.state not in (APPROVED, UNPROVEN, "suspended"):
+        return ""
+    named = ", ".join(zone for zone in one.zones if zone != NO_ZONE)
+    if one.source == CACHE:
+        return f"only in repositories like {named}"
+    what = f"the zone{'s' if ',' in named else ''} {named}"
+    return f"outside every zone, and in {what}" if NO_ZONE in one.zones else f"only in {what}"
 
 
 def newest_first(items: Iterable[T]) -> list[T]:

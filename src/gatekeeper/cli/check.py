@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gatekeeper.cli.formats.text import CROSS, TICK, glyph_of, print_notice, say, waiting
+from gatekeeper.cli.formats.text import CROSS, TICK, glyph_of, is_terminal, print_notice, say, waiting
 from gatekeeper.cli.here import Here
 from gatekeeper.cli.moments import parse_duration, render_moment
 from gatekeeper.cli.options import Json, Offline
@@ -168,10 +168,16 @@ def _too_short(decision: AnyDecision, facts: Facts, least: int) -> str:
     return f"The approval ends in {render_span(left)}, sooner than the {render_span(least)} that --min-ttl asks for."
 
 
+def _say_verdict(line: str) -> None:
+    # On one terminal the notice below says it already; stdout in a file or pipe holds every verdict.
+    if not (is_terminal(sys.stdout) and is_terminal(sys.stderr)):
+        say(line)
+
+
 def _show(here: Here, decision: AnyDecision, facts: Facts, verdict: Verdict, short: str) -> None:
     match decision:
         case Allow() if short:
-            say(f"{CROSS} {verdict.tool}  ends too soon  {verdict.code}")
+            _say_verdict(f"{CROSS} {verdict.tool}  ends too soon  {verdict.code}")
             title = f"The approval of {verdict.tool} ends too soon."
             rows = (("Why", short), ("Do", f'gatekeeper request {verdict.tool} --reason "…"'))
             print_notice(Notice(code=verdict.code, kind=CODES[verdict.code].kind, title=title, rows=rows))
@@ -183,5 +189,5 @@ def _show(here: Here, decision: AnyDecision, facts: Facts, verdict: Verdict, sho
                 say(still_usable(decision, now=here.now), sys.stderr)
         case Pending() | Refuse() | Undetermined():
             glyph, _ = glyph_of(CODES[verdict.code].kind)
-            say(f"{glyph} {verdict.tool}  {CODES[verdict.code].title}  {verdict.code}")
+            _say_verdict(f"{glyph} {verdict.tool}  {CODES[verdict.code].title}  {verdict.code}")
             print_notice(notice_for(decision, scene_of(here, facts, checking=True)))

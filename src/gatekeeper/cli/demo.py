@@ -47,11 +47,13 @@ def demo(
 
 
 def _tell(stage: Stage, tool: str) -> None:
-    _heading("The operator makes a service: keys, database, policy. These two lines are all that IT ships.")
+    _heading(
+        "The operator makes a service: keys, database, policy. These two lines are all that IT ships: they pin its root key."
+    )
     stage.operate("init", "--issuer", stage.issuer, *stage.policy_options(tool), configures=True)
     stage.start_service()
 
-    _heading("The operator invites Ada; her one-time code enrols this device and pins the root key.")
+    _heading("The operator invites Ada; her one-time code signs in and enrols this device.")
     code = stage.operate("invite", _ADA, "--group", "dev", find=r"\b[A-Z0-9]{4}(?:-[A-Z0-9]{4}){3}\b")
     stage.gatekeeper("login", "--code", code)
 

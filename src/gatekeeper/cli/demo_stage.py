@@ -62,7 +62,7 @@ def installed_tool(path: str) -> str | None:
     world = PosixWorld()
     for tool, facts in load_builtin()["tools"].items():
         try:
-            found = find(world, tuple(facts.get("executables", (tool,))), path=path, own=())
+            found = find(world, tuple(facts.get("executables", (tool,))), path=path, own=frozenset())
             if isinstance(found, str):
                 executable = examine(world, found, digest_of=lambda _stat: "")
                 if isinstance(recognise(executable, parse_identities(facts)), Recognised):

@@ -11,7 +11,7 @@ from gatekeeper.documents.catalogue import Catalogue, parse_catalogue
 from gatekeeper.documents.launch_token import LaunchToken
 from gatekeeper.errors import TrustError
 from gatekeeper.launch.gather import Holding, held_token, look
-from gatekeeper.trust.jws import verify_catalogue
+from gatekeeper.trust.published import verify_catalogue
 from gatekeeper.trust.root import TrustedRoot
 from gatekeeper.values import Value
 from gatekeeper.workstation.state import DeviceState, list_tokens, load_catalogue
@@ -59,23 +59,20 @@ def load_held(world: World, *, settings: Settings, verify: Verify) -> Held:
         return held.replace(root=Absent(reason="nobody is signed in here"))
     if isinstance(seen.root, Absent):
         return held
-    found = [
-        held_token(kept, seen, settings, now=clock, verify=verify)
-        for kept in list_tokens(world, seen.directory)
-    ]
+    found = [held_token(kept, seen, settings, verify=verify) for kept in list_tokens(world, seen.directory)]
     return held.replace(
         tokens=tuple(token for token in found if isinstance(token, LaunchToken)),
-        catalogue=_catalogue(world, seen, clock=clock, verify=verify),
+        catalogue=_catalogue(world, seen, verify=verify),
     )
 
 
-def _catalogue(world: World, seen: Holding, *, clock: int, verify: Verify) -> Catalogue | None:
+def _catalogue(world: World, seen: Holding, *, verify: Verify) -> Catalogue | None:
     signed = load_catalogue(world, seen.directory)
     if isinstance(signed, Absent) or isinstance(seen.root, Absent) or isinstance(seen.device, Absent):
         return None
     try:
         catalogue = parse_catalogue(
-            verify_catalogue(signed, keys=seen.root.policy, issuer=seen.root.issuer, now=clock, verify=verify)
+            verify_catalogue(signed, keys=seen.root.policy, issuer=seen.root.issuer, verify=verify)
         )
     except TrustError:
         return None  # as if there were none; a renewal brings one that holds

@@ -10,7 +10,8 @@ import sys
 from gatekeeper.cli.calls import ServiceCalls
 from gatekeeper.cli.formats.text import is_terminal
 from gatekeeper.cli.held import Held, load_held
-from gatekeeper.config.settings import NeedsLoad, Settings, read_settings
+from gatekeeper.config.merge import read_settings
+from gatekeeper.config.settings import NeedsLoad, Settings
 from gatekeeper.decision.facts import FOREIGN, NONE
 from gatekeeper.decision.notice import under_agent
 from gatekeeper.errors import GatekeeperError
@@ -116,14 +117,22 @@ class Here:
 
     def require_service(self) -> None:
         """Raise GatekeeperError GK101 without a service, GK104 without a pinned root key."""
-        if not self.settings.service:
-            raise GatekeeperError(
-                "GK101",
-                "No service is configured: the two lines that `gatekeeper service init` prints, service and trust_roots.",
-                remedy="gatekeeper config path",
-            )
-        if not self.settings.trust_roots:
-            raise GatekeeperError("GK104", "The configuration names a service and no trust_roots.")
+        if self.settings.service and self.settings.trust_roots:
+            return
+        from gatekeeper.config.keys import USER
+        from gatekeeper.config.load import list_files
+
+        path = next(one.path for one in list_files(self.world) if one.layer == USER)
+        code, found = (
+            ("GK104", "The configuration names a service and no trust_roots.")
+            if self.settings.service
+            else ("GK101", "No service is configured.")
+        )
+        raise GatekeeperError(
+            code,
+            f"{found} Ask your IT for the two lines (service, trust_roots) and put them into {path}.",
+            remedy="gatekeeper config path",
+        )
 
     def require_sign_in(self) -> Held:
         """Return what is held here. GatekeeperError GK201 where nobody is signed in, GK204 for a copied state."""

@@ -63,6 +63,7 @@ def login(
                 "device_name": signed_in.device_name,
                 "service": here.settings.service,
                 "credential": signed_in.stored.where if signed_in.stored is not None else None,
+                "credential_why": (signed_in.stored.why or None) if signed_in.stored is not None else None,
             }
         )
         return 0
@@ -73,13 +74,19 @@ def login(
         say("  The sign-in that was kept here still holds; this directory belongs to it again.")
     else:
         say(f"  {_stored_words(signed_in.stored)}")
+        if signed_in.stored.why and os.environ.get("GATEKEEPER_LOG") == "debug":
+            say(f"  The keyring: {signed_in.stored.why}", sys.stderr)
     return 0
 
 
 def _redeem(here: Here, code: str, device_name: str) -> SignedIn:
     code = (code or _ask_code(here)).strip()
     if not code:
-        raise GatekeeperError("GK100", "--code is empty.", remedy="gatekeeper login --code CODE")
+        raise GatekeeperError(
+            "GK100",
+            "--code is empty: your operator or IT gives you the code.",
+            remedy="gatekeeper login --code CODE",
+        )
     name = device_name or os.uname().nodename
     with waiting(f"Signing in to {here.settings.service}"):
         return here.calls.sign_in(code=code, device_name=name[:MAX_DEVICE_NAME])
@@ -87,7 +94,11 @@ def _redeem(here: Here, code: str, device_name: str) -> SignedIn:
 
 def _ask_code(here: Here) -> str:
     if not here.may_ask():
-        raise GatekeeperError("GK100", "login needs a one-time code.", remedy="gatekeeper login --code CODE")
+        raise GatekeeperError(
+            "GK100",
+            "login needs a one-time code: your operator or IT gives you the code.",
+            remedy="gatekeeper login --code CODE",
+        )
     return str(typer.prompt("One-time code", err=True))
 
 
@@ -97,8 +108,6 @@ def _stored_words(stored: Stored) -> str:
         "keyring": "The credential is kept in your keyring.",
         "memory": "The credential is kept in memory alone, and gone when this command ends.",
     }
-    return (
-        words.get(stored.where)
-        or stored.announcement()
-        or (f"The credential is kept in {stored.path}, readable by you alone.")
-    )
+    if stored.where not in words and stored.why:
+        return f"No keyring answered, so the credential stands in {stored.path}, readable by you alone."
+    return words.get(stored.where) or f"The credential is kept in {stored.path}, readable by you alone."

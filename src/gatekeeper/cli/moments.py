@@ -25,6 +25,15 @@ def render_moment(at: int, *, now: int) -> str:
     return f"{local} ({render_span(now - at)} ago)"
 
 
+def render_brief(at: int, *, now: int) -> str:
+    """Render Unix seconds for a table: `16:46 (in 14 min)` within a day, else `2026-12-23 (in 30 d)`."""
+    whole = render_moment(at, now=now)
+    if whole == "?":
+        return whole
+    date, clock, relative = whole.split(" ", 2)
+    return f"{clock if abs(at - now) < _UNITS['d'] else date} {relative}"
+
+
 def parse_duration(text: str, *, option: str) -> int:
     """Read `30d`, `12h`, `90m` or `45s` as seconds.
 

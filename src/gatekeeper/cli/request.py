@@ -15,9 +15,10 @@ import typer
 from gatekeeper.cli.check import require_tool
 from gatekeeper.cli.formats.text import CROSS, PROMPT, TICK, is_terminal, say, waiting, write
 from gatekeeper.cli.here import Here
-from gatekeeper.cli.moments import parse_duration
+from gatekeeper.cli.moments import parse_duration, render_moment
 from gatekeeper.cli.options import Json, Wait, WaitTimeout
 from gatekeeper.codes import CODES
+from gatekeeper.decision.notice import quote, render_span
 from gatekeeper.documents.api import OPEN_STATES, NewRequest, RequestView
 from gatekeeper.errors import GatekeeperError, ServiceUnreachable
 from gatekeeper.workstation.state import remove_standing
@@ -62,6 +63,7 @@ def request(
     if duration:
         parse_duration(duration, option="--for")
     here.require_sign_in()
+    _warn_approved(here, here.tool_id(tool))
     new = NewRequest(
         tool=here.tool_id(tool),
         reason=reason or _ask_reason(here, tool),
@@ -72,10 +74,12 @@ def request(
     recorded, created = _send(here, new)
     if not as_json:
         _say_recorded(recorded, created=created)
+        if recorded.state in OPEN_STATES:
+            _say_next(recorded, new, created=created, wait=wait)
     if wait and recorded.state in OPEN_STATES:
         recorded = _await(here, recorded, timeout)
         if not as_json:
-            say_answer(recorded)
+            say_answer(recorded, waited=timeout)
     if as_json:
         from gatekeeper.cli.formats.json import print_json, request_members
 
@@ -83,10 +87,19 @@ def request(
     return exit_of(recorded) if wait else 0
 
 
+def _warn_approved(here: Here, tool: str) -> None:
+    """Say that the tool is approved already, as far as the state knows: no call is made for it."""
+    token = here.held.token(tool)
+    if token is None or not token.grant or token.grant_ends is None or not here.held.usable(tool):
+        return
+    until = render_moment(token.grant_ends, now=here.now)
+    say(f"gatekeeper: {tool} is approved already: {token.grant} stands until {until}.", sys.stderr)
+
+
 def _ask_reason(here: Here, tool: str) -> str:
     if not here.may_ask():
         raise GatekeeperError(
-            "GK100", "request needs a reason.", remedy=f'gatekeeper request {tool} --reason "…"'
+            "GK100", "request needs a reason.", remedy=f'gatekeeper request {quote(tool)} --reason "…"'
         )
     return str(typer.prompt("Reason", err=True)).strip()
 
@@ -129,12 +142,27 @@ def _say_recorded(recorded: RequestView, *, created: bool) -> None:
         say(f"  {recorded.url}")
 
 
-def say_answer(request: RequestView) -> None:
-    """Say in one line how a request stands, by whom and why."""
+def _say_next(recorded: RequestView, new: NewRequest, *, created: bool, wait: bool) -> None:
+    """Say what to do next; where an older request stands and asks for something else, that it was kept."""
+    same = (
+        new.reason == recorded.reason
+        and new.duration in ("", recorded.duration)
+        and (new.zones or NO_ZONE) == (recorded.zones or NO_ZONE)
+    )
+    if not created and not same:
+        say(
+            f'  It was kept as it is ("{recorded.reason}"). To ask anew: gatekeeper requests cancel {recorded.id}'
+        )
+    elif not wait:
+        say(f"  Next: gatekeeper requests {recorded.id}, or gatekeeper run --wait {quote(recorded.tool)}")
+
+
+def say_answer(request: RequestView, *, waited: int) -> None:
+    """Say in one line how a request stands, by whom and why. `waited` is in seconds."""
     by = f" by {request.decided_by}" if request.decided_by else ""
     why = f": {request.decision_reason}" if request.decision_reason else ""
     if request.state in OPEN_STATES:
-        say(f"{PROMPT} {request.id} is still unanswered ({request.state}).")
+        say(f"{PROMPT} {request.id} is still unanswered after {render_span(waited)} ({request.state}).")
     elif request.state == APPROVED:
         grant = f" ({request.grant})" if request.grant else ""
         say(f"{TICK} {request.id} was approved{by}{why}{grant}. Now: gatekeeper run {request.tool}")

@@ -25,6 +25,7 @@ from gatekeeper.decision.notice import (
     Scene,
     error_notice,
     notice_for,
+    render_span,
     still_usable,
     under_agent,
     verdict_of,
@@ -63,7 +64,7 @@ def finish(
 
 def report(world: World, error: GatekeeperError, invocation: Invocation | None) -> int:
     """Tell an error on stderr and in the result file, and return `run`'s exit status."""
-    row = CODES.get(error.code) or CODES["GK901"]
+    row = CODES.get(error.code) or CODES["GK602"]
     tool = "" if invocation is None else invocation.tool
     _show(error_notice(error, tool=tool, agent=under_agent(world.environment())))
     if invocation is None or not invocation.result_file:
@@ -76,6 +77,15 @@ def report(world: World, error: GatekeeperError, invocation: Invocation | None) 
             _show(error_notice(unwritten, tool=tool))
         return CODES[unwritten.code].run_exit
     return row.run_exit
+
+
+def _unconfigured(world: World, invocation: Invocation) -> GatekeeperError | None:
+    """Say what is missing in the configuration in the words of every other command; None where nothing is."""
+    try:
+        Here(world, profile=invocation.profile).require_service()
+    except GatekeeperError as error:
+        return error
+    return None
 
 
 # stdout is the tool's alone, and a closed stderr is nobody's.
@@ -101,12 +111,6 @@ class _Desk:
         self._quiet = False
 
     def finish(self, outcome: NotWarm | Decided) -> int:
-        if self._invocation.break_glass:
-            raise GatekeeperError(
-                "GK410",
-                "Policy offers no break-glass here.",
-                remedy=f'gatekeeper request {self._invocation.tool} --reason "…"',
-            )
         decided = self._asked(self._settled(outcome))
         if self._invocation.wait:
             decided = self._awaited(decided)
@@ -210,6 +214,9 @@ class _Desk:
                 remedy=f"gatekeeper requests {request_id}",
             ) from None
         if request.state == PENDING:
+            _say(
+                f"gatekeeper: {request_id} is still unanswered; waited {render_span(self._invocation.wait_for)}."
+            )
             return decided
         if self._world.is_terminal(_STDERR):
             self._world.write_error("\a")

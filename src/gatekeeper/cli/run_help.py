@@ -25,7 +25,11 @@ def run(
     *,
     reason: Annotated[
         str,
-        typer.Option("--reason", metavar="TEXT", help="Ask with this reason where an approval is missing."),
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            help="Send a request with this reason where none was made (GK301) or the approval ended (GK308).",
+        ),
     ] = "",
     wait: Wait = False,
     wait_timeout: WaitTimeout = "30m",

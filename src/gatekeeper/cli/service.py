@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -166,7 +166,10 @@ def start(
             print_json({"service": issuer, "listen": settings.listen, "pid": os.getpid()})
         _hint(f"serving on {issuer} (process {os.getpid()})")
 
-    serve(settings, announce=announce)
+    # Ctrl-C is how a person ends it: calls under way are finished by then, as after SIGTERM.
+    with suppress(KeyboardInterrupt):
+        serve(settings, announce=announce)
+    _hint("stopped")
 
 
 @app.command()

@@ -11,10 +11,10 @@ from contextlib import suppress
 
 import typer
 
-from gatekeeper.cli.approvals import NOT_APPROVED, SERVICE, Standing, standings
-from gatekeeper.cli.formats.text import print_notice, print_table, say, waiting
+from gatekeeper.cli.approvals import NOT_APPROVED, SERVICE, Standing, scope_words, standings
+from gatekeeper.cli.formats.text import look_of, print_notice, print_table, say, waiting
 from gatekeeper.cli.here import Here
-from gatekeeper.cli.moments import render_moment
+from gatekeeper.cli.moments import render_brief, render_moment
 from gatekeeper.cli.options import Json, Offline
 from gatekeeper.codes import CODES
 from gatekeeper.decision.facts import OWN, Absent
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gatekeeper.documents.api import GrantView, RequestView
 
 EXAMPLES = ("gatekeeper status", "gatekeeper status --offline", "gatekeeper status --json")
+_WIDE = 100  # columns of a terminal that hold the whole table
 KEEP_FOR = 300  # seconds; a launch believes its token for longer
 SIGNED_OUT = CODES["GK201"].check_exit
 
@@ -157,6 +158,7 @@ def _print_json(
                 "source": one.source,
                 "by": one.by or None,
                 "reason": one.reason or None,
+                "zones": list(one.zones),
             }
             for one in tools
         ],
@@ -183,21 +185,27 @@ def _print_text(here: Here, tools: tuple[Standing, ...], answer: Answer) -> None
             say("No tools are known here yet: gatekeeper sync", sys.stderr)
         return
     say("")
+    look = look_of(sys.stdout)
+    # The line of the service says the same as the last column, so a narrow terminal does without it.
+    shown = 6 if look.terminal and look.columns < _WIDE else 7
     rows = [
         (
             one.tool,
             one.access or "?",
             one.state,
             _until(one, held.clock),
-            "" if one.renew_by is None else render_moment(one.renew_by, now=held.clock),
+            "" if one.renew_by is None else render_brief(one.renew_by, now=held.clock),
             one.grant or one.request,
             one.source,
-        )
+        )[:shown]
         for one in tools
     ]
-    print_table(("TOOL", "ACCESS", "STATE", "UNTIL", "RENEW BY", "BY", "FROM"), rows)
+    print_table(("TOOL", "ACCESS", "STATE", "UNTIL", "RENEW BY", "GRANT", "FROM")[: len(rows[0])], rows)
     for one in tools:
         words = decided_words(one)
+        scope = scope_words(one)
+        if scope:
+            say(f"{one.tool}: {one.state} {scope} ({one.grant})")
         if words:
             say(words)
 
@@ -206,7 +214,7 @@ def _until(one: Standing, now: int) -> str:
     """Say until when, where that still means something: a revoked grant has no end to come."""
     if one.grant_ends is None or one.state not in ("approved", "unproven", "suspended", "ended"):
         return ""
-    return render_moment(one.grant_ends, now=now)
+    return render_brief(one.grant_ends, now=now)
 
 
 def decided_words(one: Standing) -> str:

@@ -13,12 +13,15 @@ from gatekeeper.cli.moments import parse_duration, render_moment
 from gatekeeper.cli.options import Json
 from gatekeeper.codes import CODES, PENDING, REFUSED
 from gatekeeper.decision.facts import NotTried, Refused, Renewed, Unreachable, Untrusted
+from gatekeeper.decision.notice import render_span
 from gatekeeper.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gatekeeper.decision.facts import Renewal
+    from gatekeeper.documents.launch_token import LaunchToken
 
+_ROUNDING = 60  # seconds that are no difference to a person
 EXAMPLES = ("gatekeeper sync", "gatekeeper sync --lease 72h", "gatekeeper sync --json")
 
 
@@ -52,7 +55,7 @@ def sync(
     with waiting(f"Renewing with {here.settings.service}"):
         renewals = here.calls.sync(lease_for=lease_for)
     here.forget_held()
-    outcomes = [_outcome(here, tool, renewal) for tool, renewal in renewals]
+    outcomes = [_outcome(here, tool, renewal, lease_for=lease_for) for tool, renewal in renewals]
     status = exit_of([one.exit for one in outcomes])
     if as_json:
         from gatekeeper.cli.formats.json import instant, print_json
@@ -90,12 +93,26 @@ def sync(
     return status
 
 
-def _outcome(here: Here, tool: str, renewal: Renewal) -> Outcome:
+def _shorter(token: LaunchToken | None, lease_for: int | None) -> str:
+    """Say why a token lasts less than was asked for, "" where it doesn't."""
+    if token is None or lease_for is None:
+        return ""
+    given = token.expires_at - token.issued_at
+    if given >= lease_for - _ROUNDING:
+        return ""
+    if token.grant_ends is not None and token.grant_ends <= token.expires_at + _ROUNDING:
+        return "; the approval ends before that"
+    hours, rest = divmod(given, 3_600)
+    return f"; the policy allows {f'{hours} h' if hours and not rest else render_span(given)}"
+
+
+def _outcome(here: Here, tool: str, renewal: Renewal, *, lease_for: int | None) -> Outcome:
     token = here.held.token(tool)
     ends = None if token is None else token.expires_at
     match renewal:
         case Renewed():
-            return Outcome(tool=tool, code="", words="renewed", exit=0, token_ends=ends)
+            words = f"renewed{_shorter(token, lease_for)}"
+            return Outcome(tool=tool, code="", words=words, exit=0, token_ends=ends)
         case NotTried():
             return Outcome(tool=tool, code="", words="fresh already", exit=0, token_ends=ends)
         case Refused(code=code, problem=problem):

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gatekeeper.cli.approvals import Standing, standings
+from gatekeeper.cli.approvals import Standing, scope_words, standings
 from gatekeeper.cli.check import require_tool
 from gatekeeper.cli.formats.text import print_table, say, waiting
 from gatekeeper.cli.here import Here
@@ -137,6 +137,7 @@ def _print_one(here: Here, catalogue: Catalogue, line: Line) -> None:
         ("tool", f"{tool.id}: {tool.name}, by {tool.vendor_name}"),
         ("access", tool.access),
         ("state", line.standing.state),
+        ("approved", scope_words(line.standing)),
         ("executables", ", ".join(tool.executables)),
         ("versions", versions_of(tool.identities)),
         ("recognised as", "; ".join(_identity_words(one) for one in tool.identities)),

@@ -1,13 +1,14 @@
 """What an answer of the service means. Pure: no network, no disk.
 
 Three outcomes, by `protocol.md`: an answer that can be used, a refusal (it has a code of ours), and
-*unreachable* (429, 5xx, no code in it, a page of somebody else). Only a refusal may cost a token.
+*unreachable* (429, 5xx, no code in it or one of a later version, a page of somebody else). Only a refusal may cost a token.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gatekeeper.codes import CODES
 from gatekeeper.documents.api import parse_problem
 from gatekeeper.errors import Malformed, ServiceRefused, ServiceUnreachable
 
@@ -44,6 +45,8 @@ def check_reply(reply: Reply, *, service: str) -> Reply:
         raise ServiceUnreachable("GK601", f"{service} fails: it answers {reply.status}.", facts=facts)
     if problem is None or reply.status < 400:
         raise unreadable(service, f"it is {reply.status}, without a code")
+    if problem.code not in CODES:
+        raise unreadable(service, f"this version of gatekeeper doesn't know its code {problem.code}")
     raise ServiceRefused(problem.code, problem.detail or problem.title, facts=facts)
 
 

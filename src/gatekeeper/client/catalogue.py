@@ -13,8 +13,8 @@ from gatekeeper.client.root import newer_root
 from gatekeeper.documents.catalogue import parse_catalogue
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import integer_of, optional_text
-from gatekeeper.trust.jws import peek_kid, verify_catalogue
 from gatekeeper.trust.library import verify_es256
+from gatekeeper.trust.published import peek_kid, verify_catalogue
 from gatekeeper.values import Absent, Value
 from gatekeeper.workstation.records import load_record, save_record
 from gatekeeper.workstation.state import load_catalogue, save_catalogue
@@ -49,7 +49,7 @@ def refresh_catalogue(
         GatekeeperError: GK701, GK106, it can't be kept.
     """
     world, directory = session.world, session.directory
-    kept = kept_catalogue(world, directory, root, issuer=session.settings.service, subject=subject, now=now)
+    kept = kept_catalogue(world, directory, root, issuer=session.settings.service, subject=subject)
     asked = _load_asked(world, directory)
     current = kept is not None and now < kept.expires_at
     if kept is not None and current and not force and 0 <= now - asked.at < ASK_AFTER:
@@ -66,7 +66,7 @@ def refresh_catalogue(
         raise unreadable(session.settings.service, "its catalogue is no signed document")
     if peek_kid(token) not in {key.kid for key in root.policy.keys}:
         root = newer_root(world, session.settings, session.http, directory, now=now)
-    fetched = _verified(token, root, issuer=session.settings.service, subject=subject, now=now)
+    fetched = _verified(token, root, issuer=session.settings.service, subject=subject)
     if kept is not None and fetched.version < kept.version:
         raise TrustError(
             "GK503", f"The service offers catalogue {fetched.version} after {kept.version}, which is newer."
@@ -77,20 +77,20 @@ def refresh_catalogue(
 
 
 def kept_catalogue(
-    world: World, directory: str, root: TrustedRoot, *, issuer: str, subject: str, now: int
+    world: World, directory: str, root: TrustedRoot, *, issuer: str, subject: str
 ) -> Catalogue | None:
     """Return the kept catalogue, verified, or None. It may have ended: it still says which version was seen."""
     token = load_catalogue(world, directory)
     if isinstance(token, Absent):
         return None
     try:
-        return _verified(token, root, issuer=issuer, subject=subject, now=now)
+        return _verified(token, root, issuer=issuer, subject=subject)
     except TrustError:
         return None
 
 
-def _verified(token: bytes, root: TrustedRoot, *, issuer: str, subject: str, now: int) -> Catalogue:
-    verified = verify_catalogue(token, keys=root.policy, issuer=issuer, now=now, verify=verify_es256)
+def _verified(token: bytes, root: TrustedRoot, *, issuer: str, subject: str) -> Catalogue:
+    verified = verify_catalogue(token, keys=root.policy, issuer=issuer, verify=verify_es256)
     catalogue = parse_catalogue(verified)
     if catalogue.subject != subject:
         raise TrustError("GK502", "The catalogue is another person's.")

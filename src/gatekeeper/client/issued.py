@@ -8,8 +8,9 @@ from gatekeeper.client.answers import unreadable
 from gatekeeper.client.root import kept_root
 from gatekeeper.documents.launch_token import CLIENT_ID, parse_launch_token
 from gatekeeper.errors import TrustError
-from gatekeeper.trust.jws import peek_kid, verify_launch_token
+from gatekeeper.trust.jws import verify_launch_token
 from gatekeeper.trust.library import verify_es256
+from gatekeeper.trust.published import peek_kid
 from gatekeeper.values import Absent
 from gatekeeper.workstation.paths import is_file_name
 from gatekeeper.workstation.state import (
@@ -34,18 +35,14 @@ def has_unknown_approval_key(token: bytes, root: TrustedRoot) -> bool:
     return peek_kid(token) not in {key.kid for key in root.approval.keys}
 
 
-def checked_token(
-    token: bytes, root: TrustedRoot, *, settings: Settings, owner: Owner, now: int
-) -> LaunchToken:
+def checked_token(token: bytes, root: TrustedRoot, *, settings: Settings, owner: Owner) -> LaunchToken:
     """Return the claims of a hostile token that is for this person on this device and no older than its root allows.
 
     Raises:
         TrustError: GK501, its signature doesn't hold or it outlives the root document; GK502, it is for another
             issuer, reader, client, person, device or key.
     """
-    verified = verify_launch_token(
-        token, keys=root.approval, issuer=settings.service, now=now, verify=verify_es256
-    )
+    verified = verify_launch_token(token, keys=root.approval, issuer=settings.service, verify=verify_es256)
     launch = parse_launch_token(verified)
     expected = (
         ("client_id", launch.client_id, CLIENT_ID),
@@ -100,7 +97,7 @@ def held_token(world: World, settings: Settings, directory: str, word: str) -> L
     try:
         return parse_launch_token(
             verify_launch_token(
-                kept.token, keys=root.root.approval, issuer=settings.service, now=0, verify=verify_es256
+                kept.token, keys=root.root.approval, issuer=settings.service, verify=verify_es256
             )
         )
     except TrustError:

@@ -188,7 +188,7 @@ def _fetch_token(session: Session, owner: Owner, word: str, *, lease_for: int | 
     token = session.refresh(form).access_token.encode("utf-8", "replace")
     if has_unknown_approval_key(token, root):
         root = newer_root(world, settings, session.http, directory, now=now)
-    launch = checked_token(token, root, settings=settings, owner=owner, now=now)
+    launch = checked_token(token, root, settings=settings, owner=owner)
     catalogue = _catalogue(session, root, owner, now=now)
     save_issued(world, directory, token, launch, word=word, mark=owner.device.mark, catalogue=catalogue)
     if not settings.managed:  # under managed pins a launch believes no table that the person can write
@@ -201,7 +201,7 @@ def _catalogue(session: Session, root: TrustedRoot, owner: Owner, *, now: int) -
     try:
         return refresh_catalogue(session, root, subject=subject, now=now)
     except (ServiceRefused, ServiceUnreachable, TrustError):
-        return kept_catalogue(session.world, session.directory, root, issuer=issuer, subject=subject, now=now)
+        return kept_catalogue(session.world, session.directory, root, issuer=issuer, subject=subject)
 
 
 def _refused(world: World, directory: str, word: str, refusal: ServiceRefused) -> Refused:

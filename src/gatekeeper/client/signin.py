@@ -82,7 +82,7 @@ def sign_in_with_code(world: World, settings: Settings, *, code: str, device_nam
         TrustError: what the service offers doesn't hold to the pins; the code was not sent.
         ServiceRefused: GK203 or GK206, the code; what was here stays.
         ServiceUnreachable: no usable answer; with the same code it can be repeated for ten minutes.
-        GatekeeperError: GK100 an unusable code or name, GK101, GK104 configuration, GK205 no place for the
+        GatekeeperError: GK100 an unusable code or name, GK203 what can be no code, GK101, GK104 configuration, GK205 no place for the
             credential, GK106, GK701 the disk.
     """
     code, device_name = code.strip(), device_name.strip()
@@ -90,6 +90,8 @@ def sign_in_with_code(world: World, settings: Settings, *, code: str, device_nam
         raise GatekeeperError(
             "GK100", "A one-time code and a device name of at most 128 characters are needed."
         )
+    if not code.isascii():
+        raise GatekeeperError("GK203", "The code holds characters that no code has.")
     directory = profile_directory(settings.state_directory, settings.profile)
     with open_http(settings, timeout=USUAL_TIMEOUT) as http, own_turn(world, directory):
         now = world.now()

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 256 * 1024
 
 _ROOT = 0
-_OTHERS_MAY_WRITE = 0o022
 
 
 class Layer(Value):
@@ -69,7 +68,7 @@ class Problems:
             raise GatekeeperError(
                 "GK101",
                 "; ".join(self.found) + ".",
-                remedy=f"correct {' and '.join(self.files)}",
+                remedy=f"correct {' and '.join('--profile' if one == 'flag' else one for one in self.files)}",
                 facts={"problems": list(self.found)},
             )
 
@@ -128,7 +127,7 @@ def _check_directory(world: World, path: str, problems: Problems) -> None:
 def _check_owner(stat: Stat, path: str, problems: Problems) -> None:
     if stat.uid != _ROOT:
         problems.add(path, "must belong to root")
-    elif stat.mode & _OTHERS_MAY_WRITE:
+    elif stat.others_may_write():
         problems.add(path, "must not be writable for group or others (chmod go-w)")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
-from gatekeeper.config.keys import KEYS, MANAGED
+from gatekeeper.config.keys import FLAG, KEYS, MANAGED, SYSTEM, USER
 from gatekeeper.config.layers import (
     MAX_FILE_BYTES,
     Layer,
@@ -19,16 +19,8 @@ from gatekeeper.config.layers import (
     flatten,
     read_managed,
 )
-from gatekeeper.config.settings import (
-    NOT_THERE,
-    SNAPSHOT,
-    Settings,
-    choose,
-    render_stat,
-    render_value,
-    resolve,
-    toml_files,
-)
+from gatekeeper.config.merge import choose, render_value, resolve
+from gatekeeper.config.settings import NOT_THERE, SNAPSHOT, Settings, render_resolved, toml_files
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.values import Value
 from gatekeeper.workstation.paths import MANAGED_FILE, state_directory
@@ -122,7 +114,8 @@ def _load_layers(
         kept = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
         snapshot[name] = {"path": path, "stat": stat, "values": kept}
     problems.raise_if_any()
-    _save_snapshot(world, state, snapshot)
+    files = [layer for layer in layers if layer.name in (USER, SYSTEM)]
+    _save_snapshot(world, state, {**snapshot, "resolved": _resolved(files, state)})
     return layers, problems.warnings
 
 
@@ -139,15 +132,32 @@ def _load_toml(world: World, name: str, path: str, problems: Problems) -> tuple[
     except UnicodeDecodeError:
         problems.add(path, "not UTF-8")
         return NOT_THERE, {}
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except tomllib.TOMLDecodeError as error:
         problems.add(path, f"not TOML: {error}")
         return NOT_THERE, {}
-    return render_stat(stat), check_values(name, path, flatten(members), problems)
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        problems.add(path, "not TOML: a number is too long or something is nested too deeply")
+        return NOT_THERE, {}
+    return stat.key(), check_values(name, path, flatten(members), problems)
+
+
+def _resolved(files: list[Layer], state: str) -> dict[str, object]:
+    """Return what the files alone come to, for each profile that a launch may name: `--profile` says it, or nothing."""
+    named = {name.split(".")[1] for layer in files for name in layer.values if name.startswith("profiles.")}
+    resolved: dict[str, object] = {}
+    for profile in ("", *sorted(named)):
+        option = [Layer(name=FLAG, source="", values={"profile": profile})] if profile else []
+        try:
+            settings = resolve([*option, *files], state=state, profile=profile, warnings=())
+        except GatekeeperError:
+            continue  # told to the launch that asks for it
+        resolved[f"profile {profile}"] = render_resolved(settings)
+    return resolved
 
 
 def _save_snapshot(world: World, state: str, snapshot: Mapping[str, object]) -> None:
     """Keep what launches read. A disk that refuses makes launches slower, not wrong."""
-    if all(isinstance(kept, dict) and kept["stat"] == NOT_THERE for kept in snapshot.values()):
+    if all(isinstance(kept, dict) and kept.get("stat", NOT_THERE) == NOT_THERE for kept in snapshot.values()):
         return
     try:
         save_record(world, state, SNAPSHOT, snapshot)

@@ -89,6 +89,13 @@ _CLAUSES = {
     "GK901": "gatekeeper met a bug of its own",
     "GK902": "interrupted",
 }
+# A command that stands behind `Do` can be run: where no tool is known, its nearest kin without one.
+_WITHOUT_TOOL = {
+    'gatekeeper request TOOL --reason "…"': "gatekeeper request --help",
+    "gatekeeper run --wait TOOL": "gatekeeper requests",
+    "gatekeeper tools TOOL": "gatekeeper tools",
+    "type -a TOOL": "gatekeeper tools",
+}
 _DECIDED = {Pending: PENDING, Refuse: REFUSE, Undetermined: VERDICT_UNDETERMINED}
 _NO_DENIAL_KINDS = (SIGN_IN, UNDETERMINED, INVALID)
 
@@ -153,7 +160,7 @@ def notice_for(decision: NotAllowed, scene: Scene) -> Notice:
 
 def error_notice(error: GatekeeperError, *, tool: str = "", agent: bool = False) -> Notice:
     """Write the notice of an error: what was found, and one command. `tool` is set where a launch or check met it."""
-    row = CODES.get(error.code) or CODES["GK901"]
+    row = CODES.get(error.code) or CODES["GK602"]
     given = error.facts.get("problem")
     problem = given if isinstance(given, Problem) else None
     if tool:
@@ -298,7 +305,7 @@ def _said(decision: NotAllowed, scene: Scene, rule: str) -> str:
             found = _joined(" ", _sentence(decision.detail), _approved_identity(decision, facts))
             return found or CODES[code].meaning
         case "GK306":
-            return _repository_words(decision.detail, rule)
+            return _joined(" ", _repository_words(decision.detail, rule), _covered(facts))
         case "GK307" | "GK309" | "GK403" | "GK311":
             return _decider(problem, code) or CODES[code].meaning
         case "GK308" if facts is not None and not isinstance(facts.token, Absent):
@@ -330,7 +337,15 @@ def _repository_words(pattern: str, rule: str) -> str:
         return "The approval doesn't cover the repository of this directory."
     if rule == "unreadable":
         return "The remotes of this repository can't be read for certain, so it counts as excluded."
+    if rule.startswith("zone:"):
+        return f"The approval doesn't cover this repository, which is in the zone {rule[5:]}."
     return f"Policy keeps repositories like {pattern} out of it." if pattern else CODES["GK306"].meaning
+
+
+def _covered(facts: Facts | None) -> str:
+    if facts is None or isinstance(facts.token, Absent) or "*" in facts.token.locations:
+        return ""
+    return f"It covers {', '.join(facts.token.locations)}." if facts.token.locations else ""
 
 
 def _approved_identity(decision: NotAllowed, facts: Facts | None) -> str:
@@ -361,16 +376,25 @@ def _last_seen(facts: Facts | None) -> str:
 
 def _command(decision: NotAllowed, scene: Scene) -> str:
     code, tool = decision.code, decision.tool
-    problem = decision.problem
     if code == "GK304":
         install = _install_command(scene.facts)
         if install:
             return install
-    if code == "GK306" and isinstance(decision, Refuse) and decision.rule.startswith("zone:"):
-        return f'gatekeeper request {quote(tool)} --zone {quote(decision.rule[5:])} --reason "…"'
-    if code == "GK309" and problem is not None and problem.request:
-        return f"gatekeeper requests {quote(problem.request)}"
+    if code == "GK306" and isinstance(decision, Refuse):
+        return _repository_command(tool, decision.rule, scene.catalogue)
     return _with_tool(CODES[code].remedy, tool)
+
+
+def _repository_command(tool: str, rule: str, catalogue: Catalogue | None) -> str:
+    if rule == "unreadable":
+        return "git remote --verbose"
+    if not rule.startswith("zone:"):
+        return _with_tool(CODES["GK306"].remedy, tool)
+    zone = rule[5:]
+    listed = catalogue.tool(tool) if catalogue is not None else None
+    if listed is not None and zone in listed.zones_refused:
+        return f"gatekeeper tools {quote(tool)}"  # no request is taken for it
+    return f'gatekeeper request {quote(tool)} --zone {quote(zone)} --reason "…"'
 
 
 def _install_command(facts: Facts | None) -> str:
@@ -414,11 +438,12 @@ def _instead(decision: NotAllowed, scene: Scene) -> str:
 def _help(code: str, problem: Problem | None, catalogue: Catalogue | None) -> str:
     ref = f"ref {problem.ref}" if problem is not None and problem.ref else ""
     people = catalogue.help if catalogue is not None else ""
-    return _joined(" · ", people, f"gatekeeper explain {code}", ref)
+    giver = "your operator or IT gives you the code" if "CODE" in CODES[code].remedy else ""
+    return _joined(" · ", giver, people, f"gatekeeper explain {code}", ref)
 
 
 def _with_tool(remedy: str, tool: str) -> str:
-    return remedy.replace("TOOL", quote(tool)) if tool else remedy
+    return remedy.replace("TOOL", quote(tool)) if tool else _WITHOUT_TOOL.get(remedy, remedy)
 
 
 def quote(word: str) -> str:

@@ -7,7 +7,7 @@ where a person reads them (`documents.verdict`).
 
 from __future__ import annotations
 
-from gatekeeper.errors import Malformed
+from gatekeeper.errors import GatekeeperError, Malformed
 from gatekeeper.strict import (
     integer_of,
     objects_of,
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_CALL_BYTES = 64 * 1024
+
+# Members of POST /v1/requests that change for whom or what the request is: ignored, they'd give something else.
+_NOT_YET = ("subjects", "workload", "group", "terms")
 
 PENDING = "pending"
 OPEN_STATES = (PENDING, "question")  # of an access request that nobody has decided
@@ -343,8 +346,16 @@ def render_device(device: DeviceView) -> dict[str, object]:
 
 
 def parse_new_request(body: bytes) -> NewRequest:
-    """Read the body of POST /v1/requests; the caller is a person's program and may be hostile. Raises `Malformed`."""
+    """Read the body of POST /v1/requests; the caller is a person's program and may be hostile.
+
+    Raises:
+        Malformed: it is no such body.
+        GatekeeperError: GK410, it asks for what this service doesn't offer yet.
+    """
     members = parse_object(body, max_bytes=MAX_CALL_BYTES)
+    for name in _NOT_YET:
+        if name in members:
+            raise GatekeeperError("GK410", f"{name} is not offered by this service yet.")
     return NewRequest(
         tool=text_of(members, "tool", max_chars=64),
         reason=optional_text(members, "reason"),

@@ -21,24 +21,19 @@ from gatekeeper.strict import (
     text_of,
     texts_of,
 )
+from gatekeeper.trust.published import catalogue_audience_of
 from gatekeeper.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gatekeeper.trust.jws import VerifiedPolicy
+    from gatekeeper.trust.published import VerifiedPolicy
 
-TYP = "gk-catalogue+jwt"
 OPEN = "open"
 APPROVAL = "approval"
 CLOSED = "closed"
 ACCESS_CLASSES = (OPEN, APPROVAL, CLOSED)
-
-
-def audience_of(issuer: str) -> str:
-    """Return the audience of catalogues."""
-    return f"{issuer}/catalogue"
 
 
 class CatalogueTool(Value):
@@ -135,7 +130,7 @@ def render_catalogue(catalogue: Catalogue) -> dict[str, object]:
     return {
         "iss": catalogue.issuer,
         "sub": catalogue.subject,
-        "aud": audience_of(catalogue.issuer),
+        "aud": catalogue_audience_of(catalogue.issuer),
         "jti": catalogue.jti,
         "iat": catalogue.issued_at,
         "nbf": catalogue.issued_at - 300,

@@ -17,6 +17,8 @@ from gatekeeper.strict import (
     text_of,
     texts_of,
 )
+from gatekeeper.trust.jws import TYP as TYP  # noqa: PLC0414 - a document says its type and reader
+from gatekeeper.trust.jws import audience_of as audience_of  # noqa: PLC0414
 from gatekeeper.values import Value
 
 TYPE_CHECKING = False
@@ -25,14 +27,8 @@ if TYPE_CHECKING:
 
     from gatekeeper.trust.jws import VerifiedApproval
 
-TYP = "gk-approval+jwt"
 DETAIL_TYPE = "urn:gatekeeper:launch"
 CLIENT_ID = "gatekeeper-cli"
-
-
-def audience_of(issuer: str) -> str:
-    """Return the audience of launch tokens, which is also the OAuth `resource` that asks for them."""
-    return f"{issuer}/launch"
 
 
 def scope_of(tool: str) -> str:

@@ -17,9 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gatekeeper.trust.jws import VerifiedStatus
+    from gatekeeper.trust.published import VerifiedStatus
 
-TYP = "statuslist+jwt"
 BITS = 2
 ENTRIES = 2**17
 TTL = 300

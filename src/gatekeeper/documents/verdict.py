@@ -1,6 +1,7 @@
 """The verdict: one decision as JSON, for `check --json`, `--result-file` and pipelines.
 
-The shape is a contract (`schema` 1): members are added, never renamed. Times are RFC 3339 UTC.
+The shape is a contract (`schema` 1): members are added, never renamed. Times are RFC 3339 UTC. Bytes that are
+no UTF-8, as a path may hold, become U+FFFD, so that a decision is always written.
 """
 
 from __future__ import annotations
@@ -38,18 +39,24 @@ def render_verdict(verdict: Verdict) -> dict[str, object]:
         "schema": SCHEMA,
         "code": verdict.code or None,
         "decision": verdict.decision,
-        "tool": verdict.tool,
-        "version": verdict.version or None,
-        "path": verdict.path or None,
-        "reason": verdict.reason or None,
-        "rule": verdict.rule or None,
-        "request_id": verdict.request_id or None,
-        "request_url": verdict.request_url or None,
-        "alternatives": list(verdict.alternatives),
+        "tool": _text(verdict.tool),
+        "version": _text(verdict.version) or None,
+        "path": _text(verdict.path) or None,
+        "reason": _text(verdict.reason) or None,
+        "rule": _text(verdict.rule) or None,
+        "request_id": _text(verdict.request_id) or None,
+        "request_url": _text(verdict.request_url) or None,
+        "alternatives": [_text(one) for one in verdict.alternatives],
         "expires_at": None if verdict.expires_at is None else rfc3339(verdict.expires_at),
-        "ref": verdict.ref or None,
+        "ref": _text(verdict.ref) or None,
         "exit": verdict.exit,
     }
+
+
+def _text(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
 def rfc3339(at: int) -> str:

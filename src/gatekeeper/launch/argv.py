@@ -32,8 +32,8 @@ _FLAGS = {
     **_GLOBAL_FLAGS,
     "--wait": "wait",
     "--offline": "offline",
-    "--break-glass": "break_glass",
 }
+_BREAK_GLASS = "--break-glass"  # declared, and no policy can offer it yet
 _HELP = ("--help", "-h")
 
 
@@ -51,7 +51,6 @@ class Invocation(Value):
     wait_for: int = WAIT_FOR
     offline: bool = False
     no_input: bool = False
-    break_glass: bool = False
     result_file: str = ""
     program: str = ""
 
@@ -78,7 +77,8 @@ def parse_run(arguments: Sequence[str], *, program: str = "") -> Invocation | He
     """Read everything that follows `gatekeeper`, where `command_of` said `run`.
 
     Raises:
-        GatekeeperError: GK100, an unknown option, a missing or unusable value, no TOOL; GK103, TOOL is no name.
+        GatekeeperError: GK100, an unknown option, a missing or unusable value, no TOOL; GK103, TOOL is no name;
+            GK410, `--break-glass`.
     """
     given: dict[str, object] = {"program": program}
     rest = _take_options(list(arguments), given, _GLOBAL_VALUES, _GLOBAL_FLAGS)
@@ -89,6 +89,10 @@ def parse_run(arguments: Sequence[str], *, program: str = "") -> Invocation | He
         return HelpWanted()
     if rest[:1] == ["--"]:
         rest = rest[1:]
+    elif rest[:1] == [_BREAK_GLASS]:
+        raise GatekeeperError(
+            "GK410", "Policy offers no break-glass here.", remedy='gatekeeper request TOOL --reason "…"'
+        )
     elif rest and rest[0].startswith("-"):
         raise _wrong(f"run has no option {rest[0].partition('=')[0]}.")
     if not rest:
@@ -124,6 +128,8 @@ def _take_options(
 def _value_of(option: str, text: str) -> str | int:
     if not text or "\0" in text:
         raise _wrong(f"{option} needs a value that is not empty.")
+    if any("\ud800" <= char <= "\udfff" for char in text):  # bytes that no file or service of ours can hold
+        raise _wrong(f"The value of {option} is no text: it isn't UTF-8.")
     return parse_wait(text) if option == "--wait-timeout" else text
 
 

@@ -7,7 +7,7 @@ whatever fails before ends as a decision or an error, and nothing is launched.
 
 from __future__ import annotations
 
-from gatekeeper.config.settings import NeedsLoad, read_settings
+from gatekeeper.config.settings import NeedsLoad, kept_settings
 from gatekeeper.decision.decide import decide
 from gatekeeper.decision.facts import Allow, DigestNeeded, NotTried
 from gatekeeper.decision.freshness import renewal_needed
@@ -98,7 +98,11 @@ def _attempt(
     announce: Announce | None,
 ) -> NotWarm | Decided:
     if settings is None:
-        read = read_settings(world, profile=invocation.profile)
+        read = kept_settings(world, profile=invocation.profile)
+        if read is None:
+            from gatekeeper.config.merge import merge_settings
+
+            read = merge_settings(world, profile=invocation.profile)
         if isinstance(read, NeedsLoad):
             return NotWarm(reason=CONFIGURATION)
         settings = read

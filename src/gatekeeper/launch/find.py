@@ -10,45 +10,36 @@ from __future__ import annotations
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 
 from gatekeeper.decision.facts import Loop, NotInstalled
-from gatekeeper.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from gatekeeper.workstation.world import Stat, World
+
+    Own = frozenset[tuple[int, int]]
 
 # Every shim that gatekeeper writes carries the first; the entry point that pip makes holds the second.
 SHIM_MARKER = b"gatekeeper-shim"
 _MARKERS = (SHIM_MARKER, b"gatekeeper.__main__")
 _MAX_SCRIPT_BYTES = 16 * 1024
-_REGULAR, _FORMAT = 0o100000, 0o170000
 # What a shell passes over in silence. Any other failure is not one to decide on, and goes to the caller.
 _ABSENT = (ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG)
 
 
-class Own(Value):
-    """A directory or file of gatekeeper's own, whatever name it is reached by."""
-
-    device: int
-    inode: int
-
-
-def own_of(world: World, *paths: str) -> tuple[Own, ...]:
-    """Return what stands at these paths (shim directories, gatekeeper's script); the absent are left out.
+def own_of(world: World, *paths: str) -> Own:
+    """Return device and inode of what stands at these paths (shim directories, gatekeeper's script); the absent are left out.
 
     Raises:
         OSError: one of them can't be looked at.
     """
-    found = []
+    found = set()
     for path in paths:
         stat = _stat(world, path) if path.startswith("/") else None
         if stat is not None:
-            found.append(Own(device=stat.device, inode=stat.inode))
-    return tuple(found)
+            found.add((stat.device, stat.inode))
+    return frozenset(found)
 
 
-def find(world: World, names: tuple[str, ...], *, path: str, own: Iterable[Own]) -> str | NotInstalled | Loop:
+def find(world: World, names: tuple[str, ...], *, path: str, own: Own) -> str | NotInstalled | Loop:
     """Return the entry of PATH that a shell would start: the first name that PATH knows, as PATH names it.
 
     `path` is hostile text. A shim in its own directory is passed over in silence; where everything else that
@@ -57,7 +48,6 @@ def find(world: World, names: tuple[str, ...], *, path: str, own: Iterable[Own])
     Raises:
         OSError: an entry can't be judged.
     """
-    ours = {(one.device, one.inode) for one in own}
     loop = ""
     for name in names:
         if name in ("", ".", "..") or "/" in name or "\0" in name:
@@ -67,9 +57,9 @@ def find(world: World, names: tuple[str, ...], *, path: str, own: Iterable[Own])
                 continue
             candidate = f"{directory.rstrip('/')}/{name}"
             stat = _executable(world, candidate)
-            if stat is None or _is_ours(_stat(world, directory), ours):
+            if stat is None or _is_ours(_stat(world, directory), own):
                 continue
-            if not _leads_back(world, candidate, stat, ours):
+            if not _leads_back(world, candidate, stat, own):
                 return candidate
             loop = loop or candidate
     return Loop(path=loop) if loop else NotInstalled(names=names)
@@ -77,17 +67,17 @@ def find(world: World, names: tuple[str, ...], *, path: str, own: Iterable[Own])
 
 def _executable(world: World, path: str) -> Stat | None:
     stat = _stat(world, path)
-    if stat is None or stat.mode & _FORMAT != _REGULAR or not world.access_execute(path):
+    if stat is None or not stat.is_regular() or not world.access_execute(path):
         return None
     return stat
 
 
-def _leads_back(world: World, candidate: str, stat: Stat, ours: set[tuple[int, int]]) -> bool:
+def _leads_back(world: World, candidate: str, stat: Stat, own: Own) -> bool:
     """Say whether a candidate is gatekeeper: its script or shim, a link into its directories, or a copy."""
-    if _is_ours(stat, ours):
+    if _is_ours(stat, own):
         return True
     real = world.realpath(candidate)
-    if _is_ours(_stat(world, real.rpartition("/")[0] or "/"), ours):
+    if _is_ours(_stat(world, real.rpartition("/")[0] or "/"), own):
         return True
     if stat.size > _MAX_SCRIPT_BYTES:
         return False
@@ -100,8 +90,8 @@ def _leads_back(world: World, candidate: str, stat: Stat, ours: set[tuple[int, i
     return any(marker in data for marker in _MARKERS)
 
 
-def _is_ours(stat: Stat | None, ours: set[tuple[int, int]]) -> bool:
-    return stat is not None and (stat.device, stat.inode) in ours
+def _is_ours(stat: Stat | None, own: Own) -> bool:
+    return stat is not None and (stat.device, stat.inode) in own
 
 
 def _stat(world: World, path: str) -> Stat | None:

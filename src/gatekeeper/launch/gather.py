@@ -75,7 +75,7 @@ def gather(
     now = world.now()
     held = look(world, settings, verify=verify)
     kept = load_token(world, held.directory, invocation.tool)
-    token = held_token(kept, held, settings, now=now, verify=verify)
+    token = held_token(kept, held, settings, verify=verify)
     executable = _find_executable(world, invocation, kept, _digests_of(world, held.directory, token))
     match: Match | None = None
     exclusion: Exclusion | None = None
@@ -151,7 +151,7 @@ def trusted_root(world: World, directory: str, *, settings: Settings, verify: Ve
 
 
 def held_token(
-    kept: TokenState | Absent, held: Holding, settings: Settings, *, now: int, verify: Verify
+    kept: TokenState | Absent, held: Holding, settings: Settings, *, verify: Verify
 ) -> LaunchToken | Absent:
     """Prove a token of the state: signature, issuer, audience, this device's key and mark. Its age is not judged."""
     if isinstance(kept, Absent):
@@ -167,9 +167,7 @@ def held_token(
         return Absent(reason="no root document can be trusted")
     try:
         token = parse_launch_token(
-            verify_launch_token(
-                kept.token, keys=held.root.approval, issuer=settings.service, now=now, verify=verify
-            )
+            verify_launch_token(kept.token, keys=held.root.approval, issuer=settings.service, verify=verify)
         )
     except TrustError as error:
         return Absent(reason=error.detail, code=error.code)

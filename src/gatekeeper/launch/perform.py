@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from gatekeeper.launch.argv import Invocation
     from gatekeeper.workstation.world import World
 
-_REGULAR, _FORMAT = 0o100000, 0o170000
-
 
 def perform(
     world: World,
@@ -79,7 +77,7 @@ def _stands_there(world: World, path: str) -> bool:
         stat = world.stat(path)
     except FileNotFoundError:
         return False
-    if stat.mode & _FORMAT != _REGULAR:
+    if not stat.is_regular():
         raise OSError(22, "it is not a regular file")
     return True
 

@@ -7,7 +7,8 @@ superprojects, since both are the code that the tool sees.
 What an environment says is counted in addition, never instead, so that no variable hides a repository:
 `GIT_DIR`, `GIT_COMMON_DIR` and `GIT_WORK_TREE` add repositories, `GIT_CONFIG_*` add the remotes that git would
 use under them; `GIT_CEILING_DIRECTORIES` and limits at file systems are ignored. The same holds for an include
-whose condition isn't decided here. Nothing is guessed: what can't be read makes the repository unreadable.
+whose condition isn't decided here. Nothing is guessed: what can't be read makes the repository unreadable, and
+so does what git might take for a repository where its test in full fails (`GIT_OBJECT_DIRECTORY` changes it).
 Not counted: a repository around this one that doesn't name it as a submodule, submodules below, and addresses
 that stand only in `branch.*`.
 """
@@ -19,7 +20,7 @@ from gatekeeper.errors import Malformed
 from gatekeeper.launch.git_config import parse_git_config
 from gatekeeper.launch.git_files import GitFiles, list_directory, read_file, read_link, stat_file
 from gatekeeper.launch.remotes import canonical_names, urls_of
-from gatekeeper.launch.ssh_hosts import real_host
+from gatekeeper.launch.ssh_hosts import is_plain_ssh, real_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _MAX_SETTINGS_IN_ENVIRONMENT = 1000
 _REGULAR, _DIRECTORY, _FORMAT = 0o100000, 0o040000, 0o170000
 _FALSE = ("false", "no", "off", "0", "")
 _SYSTEM_CONFIG = "/etc/gitconfig"
+_SSH_VARIABLES = ("GIT_SSH_COMMAND", "GIT_SSH")
 _REPLACES_CONFIG = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT")
 
 
@@ -54,9 +56,18 @@ def locate(world: World, directory: str, *, home: str, environment: Mapping[str,
         if not checkouts:
             return NoRepository()
         urls: set[str] = set()
+        ssh = {environment[name] for name in _SSH_VARIABLES if name in environment}
         for git_directory in checkouts:
-            urls |= _urls(world, git_directory, home=home, environment=environment)
-        names = canonical_names(urls, real_host=lambda host: real_host(world, host, home=home))
+            more_urls, more_ssh = _addresses(world, git_directory, home=home, environment=environment)
+            urls |= more_urls
+            ssh |= more_ssh
+
+        def host_of(host: str) -> str:
+            if not all(map(is_plain_ssh, ssh)):
+                raise Malformed("git reaches SSH by a command that may lead elsewhere")
+            return real_host(world, host, home=home)
+
+        names = canonical_names(urls, real_host=host_of)
     except Malformed as error:
         return UnreadableRepository(reason=error.reason)
     return Repository(remotes=tuple(sorted(names)))
@@ -93,8 +104,11 @@ def _discover(world: World, start: str) -> Checkout | None:
         kind = stat.mode & _FORMAT if stat is not None else 0
         if kind == _REGULAR:
             return _pointed_at(world, dot_git, directory), directory
-        if kind == _DIRECTORY and _is_git_directory(world, dot_git):
-            return _resolved(world, dot_git), directory
+        if kind == _DIRECTORY:
+            if _is_git_directory(world, dot_git):
+                return _resolved(world, dot_git), directory
+            if any(_stands(world, f"{dot_git}/{name}") for name in ("HEAD", "config")):
+                raise Malformed("a .git directory is not a whole git directory")
         if _is_git_directory(world, directory):
             return directory, ""
     return None
@@ -123,12 +137,24 @@ def _git_directory(world: World, path: str) -> str:
 
 
 def _is_git_directory(world: World, path: str) -> bool:
-    """Apply git's own test: a HEAD that could be one, `objects`, `refs`."""
+    """Apply git's own test: a HEAD that could be one, `objects`, `refs`.
+
+    git only asks whether the two may be executed, and for `objects` perhaps elsewhere: anything between a clear
+    yes and a clear no is `Malformed`, else a repository would be passed over that git uses, or the reverse.
+    """
     if not _is_head(world, f"{path}/HEAD"):
         return False
     common = _common_directory(world, path)
     stats = [stat_file(world, f"{common}/{name}") for name in ("objects", "refs")]
-    return all(stat is not None and stat.mode & _FORMAT == _DIRECTORY for stat in stats)
+    if all(stat is not None and stat.mode & _FORMAT == _DIRECTORY and stat.mode & 0o111 for stat in stats):
+        return True
+    if stats[1] is not None:  # without `refs` there is no repository for git, whatever the environment says
+        raise Malformed("a directory is not a whole git directory")
+    return False
+
+
+def _stands(world: World, path: str) -> bool:
+    return read_link(world, path) is not None or stat_file(world, path) is not None
 
 
 def _is_head(world: World, path: str) -> bool:
@@ -140,7 +166,7 @@ def _is_head(world: World, path: str) -> bool:
         return False
     data = read_file(world, path, max_bytes=_MAX_POINTER_BYTES) or b""
     if data.startswith(b"ref:"):
-        return data[4:].lstrip().startswith(b"refs/")
+        return data[4:].lstrip(b" \t\n\r").startswith(b"refs/")
     return len(data) >= 40 and not data[:40].strip(b"0123456789abcdefABCDEF")
 
 
@@ -205,13 +231,16 @@ def _resolved(world: World, path: str) -> str:
 # Which settings
 
 
-def _urls(world: World, git_directory: str, *, home: str, environment: Mapping[str, str]) -> set[str]:
-    """Return the addresses under every reading of the configuration that could be git's."""
+def _addresses(
+    world: World, git_directory: str, *, home: str, environment: Mapping[str, str]
+) -> tuple[set[str], set[str]]:
+    """Return the addresses, and the commands for SSH, under every reading of the configuration that could be git's."""
     common = _resolved(world, _common_directory(world, git_directory))
     if any(list_directory(world, f"{common}/{legacy}") for legacy in ("remotes", "branches")):
         raise Malformed("remotes in files of the old form")
     files = GitFiles(world, home=home)
     urls: set[str] = set()
+    ssh: set[str] = set()
     for worktree, own_config in _worktrees(files, common, git_directory):
         for view in _views(environment):
             paths = (*_outer_files(home, environment, view), f"{common}/config", own_config)
@@ -224,15 +253,16 @@ def _urls(world: World, git_directory: str, *, home: str, environment: Mapping[s
                     _environment_entries(view), "", git_directory=worktree, take_uncertain=take_uncertain
                 )
                 urls.update(urls_of(entries))
+                ssh.update(value or "" for *name, value in entries if name == ["core", "", "sshcommand"])
                 if not files.uncertain:
                     break
-    return urls
+    return urls, ssh
 
 
 def _views(environment: Mapping[str, str]) -> list[Mapping[str, str]]:
     """Return the environments to read the configuration under: without variables of git's, and with them."""
     parameters = environment.get("GIT_CONFIG_PARAMETERS", "").lower()
-    if any(word in parameters for word in ("remote", "url", "include")):
+    if any(word in parameters for word in ("remote", "url", "include", "sshcommand")):
         raise Malformed("settings of git's in the environment can't be judged")
     return [{}, environment] if any(name in environment for name in _REPLACES_CONFIG) else [{}]
 

@@ -2,7 +2,8 @@
 
 People who use two accounts give the same server several names (`Host work` / `HostName github.com`), and each
 would otherwise hide the repository behind it. What isn't decided here (`Match`, an include that can't be
-followed) makes a name that depends on it `Malformed`.
+followed) makes a name that depends on it `Malformed`. A command that git is given in place of `ssh` may name
+another host, another configuration or a proxy; `is_plain_ssh` says whether it could.
 """
 
 from __future__ import annotations
@@ -17,6 +18,38 @@ if TYPE_CHECKING:
 _MAX_CONFIG_BYTES = 1024 * 1024
 _MAX_DEPTH = 16  # ssh's own
 _MAX_FILES = 64
+_SSH = ("ssh", "/usr/bin/ssh")
+_HARMLESS_FLAGS = "46qv"
+_HARMLESS_SETTINGS = ("identitiesonly", "identityfile")
+# Nothing that a shell would act on, but for a home's `~`.
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=@:,~ ")
+
+
+def is_plain_ssh(command: str) -> bool:
+    """Say whether a command of git's settings reaches the host that plain `ssh` would.
+
+    True for `ssh` with `-i FILE`, `-p PORT`, `-4`, `-6`, `-q`, `-v` and `-o` for `IdentitiesOnly` and
+    `IdentityFile` alone; anything else, quoting among it, isn't judged.
+    """
+    words = command.split(" ") if _PLAIN.issuperset(command) else []
+    words = [word for word in words if word]
+    if not words or words[0] not in _SSH:
+        return False
+    rest = iter(words[1:])
+    for word in rest:
+        option, attached = word[:2], word[2:]
+        if len(word) > 1 and word[0] == "-" and not word[1:].strip(_HARMLESS_FLAGS):
+            continue
+        value = attached if option not in ("-i", "-o", "-p") or attached else next(rest, "")
+        if option == "-o":
+            name, equals, value = value.partition("=")
+            if not equals or name.lower() not in _HARMLESS_SETTINGS:
+                return False
+        elif option not in ("-i", "-p"):
+            return False
+        if not value:
+            return False
+    return True
 
 
 def real_host(world: World, host: str, *, home: str) -> str:

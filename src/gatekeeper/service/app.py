@@ -31,7 +31,7 @@ from gatekeeper.service.oauth.nonces import SECRET_BYTES, load_or_create_secret
 from gatekeeper.service.policy.rules import AccessRules
 from gatekeeper.service.settings import check_serves
 from gatekeeper.service.store.migrate import is_current
-from gatekeeper.service.store.transactions import open_store
+from gatekeeper.service.store.transactions import SERVER_BUSY_FOR_MS, open_store
 from gatekeeper.service.web.calls import Service
 from gatekeeper.service.web.dispatch import Envelope, not_found, routes_of
 from gatekeeper.service.web.routes import OPERATIONS
@@ -108,7 +108,7 @@ def serve(settings: ServiceSettings, *, announce: Callable[[str], None]) -> None
     """
     address = check_serves(settings)
     _check_tls(settings)
-    store = open_store(settings.database)
+    store = open_store(settings.database, busy_for_ms=SERVER_BUSY_FOR_MS)
     if not is_current(store):
         raise GatekeeperError(
             "GK101",

@@ -8,12 +8,12 @@ http may be spoken are here, so that no combination of options speaks it to the 
 from __future__ import annotations
 
 import ipaddress
-import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from gatekeeper.documents.address import check_address
 from gatekeeper.errors import GatekeeperError, Malformed
+from gatekeeper.service.toml import parse_toml
 from gatekeeper.values import Value
 
 FILE_NAME = "service.toml"
@@ -91,15 +91,16 @@ def load_settings(data: Path) -> ServiceSettings:
     """
     path = data / FILE_NAME
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except FileNotFoundError as error:
         raise GatekeeperError(
             "GK101",
             f"{data} holds no service: {FILE_NAME} is missing.",
             remedy=f"gatekeeper service init --data {data}",
         ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise GatekeeperError("GK101", f"{path} can't be read: {error}") from error
+    raw = parse_toml(text, file=str(path))
     unknown = sorted(set(raw) - _KEYS)
     if unknown:
         raise GatekeeperError("GK101", f"{path} holds unknown keys: {', '.join(unknown)}")

@@ -18,6 +18,7 @@ from gatekeeper.service.oauth.attempts import sweep_attempts
 from gatekeeper.service.oauth.nonces import sweep_proofs
 from gatekeeper.service.people.invites import sweep_invites
 from gatekeeper.service.people.sessions import sweep_tokens
+from gatekeeper.service.store.transactions import StoreBusy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,10 @@ def sweep(store: Store, *, now: int) -> int:
         try:
             with store.write() as tx:
                 changed += step(tx, now)
+        except StoreBusy:
+            # Each further step would wait as long as this one did, and nobody is answered meanwhile.
+            log.warning("the worker's step %s found the database locked", step.__name__)
+            break
         except Exception:
             log.exception("the worker's step %s failed", step.__name__)
     return changed

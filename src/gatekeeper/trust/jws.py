@@ -2,11 +2,11 @@
 
 An allow-list stands in front of everything: size, three canonical segments, exactly `alg`, `typ`
 and `kid` in the header, one algorithm, one type, keys of one purpose. Nothing in a token chooses
-how it is verified. What is signed is then checked for issuer, audience, required claims and times
-that make sense among themselves.
+how it is verified. What is signed is then checked for issuer, audience, and times that make sense
+among themselves. The types that no launch reads are `published`'s.
 
-Whether a token is too old is not decided here but in `decision.freshness`, from the claims; what
-the claims mean is for `documents`; which keys count is for `trust.root`.
+Whether a token is too old is not decided here but in `decision.freshness`, from the claims; which
+claims there must be, and what they mean, is for `documents`; which keys count is for `trust.root`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from gatekeeper.strict import (
     b64url_decode,
     b64url_encode,
     integer_of,
-    object_of,
     optional_integer,
     parse_object,
     render_json,
@@ -31,14 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ALG = "ES256"
+TYP = "gk-approval+jwt"
 
 # A token is read per launch and travels in headers. A status list of 2^17 entries and a catalogue
 # of many tools do neither, and may be larger.
+_MOST_BYTES = 256 * 1024
 MAX_BYTES = {
-    "gk-approval+jwt": MAX_TOKEN_BYTES,
+    TYP: MAX_TOKEN_BYTES,
     "at+jwt": MAX_TOKEN_BYTES,
     "statuslist+jwt": 64 * 1024,
-    "gk-catalogue+jwt": 256 * 1024,
+    "gk-catalogue+jwt": _MOST_BYTES,
 }
 _KEY_MEMBERS = frozenset(("kty", "crv", "x", "y", "kid", "alg"))
 _HEADER_MEMBERS = frozenset(("alg", "typ", "kid"))
@@ -89,18 +90,6 @@ class VerifiedApproval(VerifiedPayload):
     """Claims of a launch token."""
 
 
-class VerifiedGateway(VerifiedPayload):
-    """Claims of a gateway token."""
-
-
-class VerifiedStatus(VerifiedPayload):
-    """Claims of a status list."""
-
-
-class VerifiedPolicy(VerifiedPayload):
-    """Claims of a catalogue."""
-
-
 def thumbprint(x: bytes, y: bytes) -> str:
     """Return the RFC 7638 thumbprint of a P-256 key: the required members, in the order of their names."""
     members = {"crv": "P-256", "kty": "EC", "x": b64url_encode(x), "y": b64url_encode(y)}
@@ -126,137 +115,24 @@ def public_key_of(jwk: Mapping[str, object]) -> PublicKey:
     return PublicKey(kid=kid, x=x, y=y)
 
 
-def render_public_jwk(key: PublicKey) -> dict[str, object]:
-    """Render the JWK that `public_key_of` reads back as the same key."""
-    return {
-        "kty": "EC",
-        "crv": "P-256",
-        "x": b64url_encode(key.x),
-        "y": b64url_encode(key.y),
-        "kid": key.kid,
-        "alg": ALG,
-    }
+def audience_of(issuer: str) -> str:
+    """Return the audience of launch tokens, which is also the OAuth `resource` that asks for them."""
+    return f"{issuer}/launch"
 
 
-class _Profile(Value):
-    """What a type of token must be: its keys, and the claims that must be there, by their shape."""
-
-    typ: str
-    purpose: type[KeySet]
-    texts: tuple[str, ...] = ()
-    integers: tuple[str, ...] = ("iat", "exp")
-    objects: tuple[str, ...] = ()
-
-
-_LAUNCH = _Profile(
-    typ="gk-approval+jwt",
-    purpose=ApprovalKeys,
-    texts=("sub", "jti", "client_id", "scope"),
-    integers=("iat", "nbf", "exp"),
-    objects=("cnf", "status", "gk"),
-)
-_GATEWAY = _Profile(
-    typ="at+jwt",
-    purpose=GatewayKeys,
-    texts=("sub", "jti", "client_id", "scope"),
-    integers=("iat", "nbf", "exp"),
-)
-_CATALOGUE = _Profile(
-    typ="gk-catalogue+jwt",
-    purpose=PolicyKeys,
-    texts=("sub", "jti"),
-    integers=("iat", "nbf", "exp", "version"),
-)
-_STATUS_LIST = _Profile(
-    typ="statuslist+jwt", purpose=StatusKeys, integers=("iat", "exp", "ttl"), objects=("status_list",)
-)
-
-
-def verify_launch_token(
-    token: bytes,
-    *,
-    keys: ApprovalKeys,
-    issuer: str,
-    now: int,  # noqa: ARG001
-    verify: Verify,
-) -> VerifiedApproval:
+def verify_launch_token(token: bytes, *, keys: ApprovalKeys, issuer: str, verify: Verify) -> VerifiedApproval:
     """Verify a hostile launch token (`gk-approval+jwt`, audience `<issuer>/launch`).
 
-    `now` changes nothing here: an expired or not yet valid token verifies, and `decision.freshness` judges
-    its age, because a clock that is wrong is told apart from a token that is old. Only times that
-    contradict each other (`nbf` or `iat` after `exp`) are refused. The same holds for its three siblings.
+    Expired and not yet valid tokens verify: `decision.freshness` judges age, because a clock that is wrong
+    is told apart from a token that is old. Only times that contradict each other are refused.
 
     Raises:
         TrustError: GK501, it breaks the profile, its key is unknown or its signature doesn't hold;
             GK502, it is of another type, or signed for another issuer or audience.
     """
-    exact = (("iss", issuer), ("aud", f"{issuer}/launch"))
-    kid, claims = _verified(_LAUNCH, token, keys=keys, exact=exact, verify=verify)
+    exact = (("iss", issuer), ("aud", audience_of(issuer)))
+    kid, claims = verified_claims(token, typ=TYP, purpose=ApprovalKeys, keys=keys, exact=exact, verify=verify)
     return VerifiedApproval(kid=kid, claims=claims)
-
-
-def verify_gateway_token(
-    token: bytes,
-    *,
-    keys: GatewayKeys,
-    issuer: str,
-    audience: str,
-    now: int,  # noqa: ARG001
-    verify: Verify,
-) -> VerifiedGateway:
-    """Verify a hostile gateway token (`at+jwt`, RFC 9068 §4) for the gateway whose URL is `audience`.
-
-    Times and errors as `verify_launch_token`: the caller judges `exp`.
-    """
-    exact = (("iss", issuer), ("aud", audience))
-    kid, claims = _verified(_GATEWAY, token, keys=keys, exact=exact, verify=verify)
-    return VerifiedGateway(kid=kid, claims=claims)
-
-
-def verify_catalogue(
-    token: bytes,
-    *,
-    keys: PolicyKeys,
-    issuer: str,
-    now: int,  # noqa: ARG001
-    verify: Verify,
-) -> VerifiedPolicy:
-    """Verify a hostile catalogue (`gk-catalogue+jwt`, audience `<issuer>/catalogue`).
-
-    Times and errors as `verify_launch_token`; that its version never falls is the caller's to check.
-    """
-    exact = (("iss", issuer), ("aud", f"{issuer}/catalogue"))
-    kid, claims = _verified(_CATALOGUE, token, keys=keys, exact=exact, verify=verify)
-    return VerifiedPolicy(kid=kid, claims=claims)
-
-
-def verify_status_list(
-    token: bytes,
-    *,
-    keys: StatusKeys,
-    uri: str,
-    now: int,  # noqa: ARG001
-    verify: Verify,
-) -> VerifiedStatus:
-    """Verify a hostile status list (`statuslist+jwt`), which must be the one at `uri` and has no audience.
-
-    Times and errors as `verify_launch_token`; another list under this address is GK502.
-    """
-    kid, claims = _verified(_STATUS_LIST, token, keys=keys, exact=(("sub", uri),), verify=verify)
-    if "aud" in claims:
-        raise TrustError("GK502", "The status list is meant for one audience.")
-    return VerifiedStatus(kid=kid, claims=claims)
-
-
-def peek_kid(token: bytes) -> str:
-    """Return the unverified `kid` of a hostile token, or "" where there is none to read.
-
-    Only to learn that a newer root document is needed. Never to choose or trust anything.
-    """
-    try:
-        return text_of(parse_object(b64url_decode(_segments(token)[0]), max_bytes=MAX_TOKEN_BYTES), "kid")
-    except Malformed:
-        return ""
 
 
 def parse_protected_header(segment: str, *, typ: str) -> str:
@@ -281,8 +157,9 @@ def parse_protected_header(segment: str, *, typ: str) -> str:
     return kid
 
 
-def _segments(token: bytes) -> list[str]:
-    if len(token) > max(MAX_BYTES.values()) or not token.isascii():
+def segments_of(token: bytes) -> list[str]:
+    """Split a hostile compact token. Raises `Malformed`."""
+    if len(token) > _MOST_BYTES or not token.isascii():
         raise Malformed("not a compact token")
     segments = token.decode("ascii").split(".")
     if len(segments) != 3:
@@ -290,19 +167,29 @@ def _segments(token: bytes) -> list[str]:
     return segments
 
 
-def _verified(
-    profile: _Profile, token: bytes, *, keys: KeySet, exact: tuple[tuple[str, str], ...], verify: Verify
+def verified_claims(
+    token: bytes,
+    *,
+    typ: str,
+    purpose: type[KeySet],
+    keys: KeySet,
+    exact: tuple[tuple[str, str], ...],
+    verify: Verify,
 ) -> tuple[str, dict[str, object]]:
-    """Return kid and claims of a token that meets its profile and has each `exact` claim as one text."""
-    if type(keys) is not profile.purpose:
-        raise RuntimeError(f"{type(keys).__name__} verify nothing of type {profile.typ}")
+    """Return kid and claims of a hostile token of this type, signed by a key of this purpose.
+
+    Each claim of `exact` is one text, and the times agree among themselves. Which other claims there must be
+    is for `documents`. Errors as `verify_launch_token`.
+    """
+    if type(keys) is not purpose:
+        raise RuntimeError(f"{type(keys).__name__} verify nothing of type {typ}")
     try:
-        kid, claims = _signed(profile.typ, token, keys, verify)
+        kid, claims = _signed(typ, token, keys, verify)
         for name, value in exact:
             # One exact text: a list would let a token for one reader be a token for several.
             if claims.get(name) != value:
                 raise TrustError("GK502", f"A signed document is for another {name} than {value}.")
-        _check_claims(profile, claims)
+        _check_times(claims)
     except Malformed as error:
         raise TrustError("GK501", f"A signed document can't be accepted: {error.reason}.") from error
     return kid, claims
@@ -312,7 +199,7 @@ def _signed(typ: str, token: bytes, keys: KeySet, verify: Verify) -> tuple[str, 
     """Check form, type and signature. Nothing is parsed before its size, nor claims before their signature."""
     if len(token) > MAX_BYTES[typ]:
         raise Malformed(f"longer than {MAX_BYTES[typ]} bytes")
-    header, payload, signature = _segments(token)
+    header, payload, signature = segments_of(token)
     kid = parse_protected_header(header, typ=typ)
     key = next((key for key in keys.keys if key.kid == kid), None)
     if key is None:
@@ -322,13 +209,7 @@ def _signed(typ: str, token: bytes, keys: KeySet, verify: Verify) -> tuple[str, 
     return kid, parse_object(b64url_decode(payload), max_bytes=MAX_BYTES[typ])
 
 
-def _check_claims(profile: _Profile, claims: Mapping[str, object]) -> None:
-    for name in profile.texts:
-        text_of(claims, name)
-    for name in profile.integers:
-        integer_of(claims, name)
-    for name in profile.objects:
-        object_of(claims, name)
+def _check_times(claims: Mapping[str, object]) -> None:
     starts, ends = optional_integer(claims, "nbf") or 0, integer_of(claims, "exp")
     if starts > ends or integer_of(claims, "iat") > ends:
         raise Malformed("its times contradict each other")

@@ -3,7 +3,7 @@
 The rules are TUF's (specification §5.3), on JWS General JSON (RFC 7515 §7.2.1): the first document
 needs enough *pinned* signers; each later one is the next version, signed by enough roots of the one
 before *and* of its own. Expiry is not judged here: only the last document's counts, and
-`decision.freshness` says what an expired one means. Fetching documents is `client.root`'s.
+`decision.freshness` says what an expired one means. Fetching documents is `client.root`'s, rendering them `root_payload`'s.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from gatekeeper.trust.jws import (
     StatusKeys,
     parse_protected_header,
     public_key_of,
-    render_public_jwk,
 )
 from gatekeeper.trust.p256 import sha256
 from gatekeeper.values import Value
@@ -261,44 +260,13 @@ def parse_root_payload(payload: Mapping[str, object]) -> RootDocument:
     return root
 
 
-def render_root_payload(root: RootDocument) -> dict[str, object]:
-    """Render the payload that `parse_root_payload` reads back as the same document."""
-    return {
-        "version": root.version,
-        "iss": root.issuer,
-        "iat": root.issued_at,
-        "exp": root.expires_at,
-        "threshold": root.threshold,
-        "roots": [render_public_jwk(key) for key in root.roots],
-        "keys": {
-            "approval": [render_public_jwk(key) for key in root.approval],
-            "gateway": [render_public_jwk(key) for key in root.gateway],
-            "status": [render_public_jwk(key) for key in root.status],
-            "policy": [render_public_jwk(key) for key in root.policy],
-            "log": [render_log_jwk(key) for key in root.log],
-        },
-        "log_origin": root.log_origin,
-    }
-
-
 def log_thumbprint(x: bytes) -> str:
     """Return the RFC 8037 §2 thumbprint of an Ed25519 key."""
     return b64url_encode(sha256(render_json({"crv": "Ed25519", "kty": "OKP", "x": b64url_encode(x)})))
 
 
-def render_log_jwk(key: LogPublicKey) -> dict[str, object]:
-    """Render the public JWK of a log key (RFC 8037; `alg` as RFC 9864 names it)."""
-    return {
-        "kty": "OKP",
-        "crv": "Ed25519",
-        "x": b64url_encode(key.x),
-        "kid": key.kid,
-        "alg": "Ed25519",
-    }
-
-
 def parse_log_jwk(item: Mapping[str, object]) -> LogPublicKey:
-    """Read a hostile public JWK as `render_log_jwk` renders it, and nothing else. Raises `Malformed`."""
+    """Read a hostile public JWK as `root_payload.render_log_jwk` renders it, and nothing else. Raises `Malformed`."""
     if set(item) != _LOG_MEMBERS or (item["kty"], item["crv"], item["alg"]) != ("OKP", "Ed25519", "Ed25519"):
         raise Malformed("a log key is not for Ed25519")
     x = b64url_decode(text_of(item, "x"))

@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from gatekeeper.errors import Malformed
 from gatekeeper.strict import MAX_TOKEN_BYTES, b64url_decode, b64url_encode, render_json, text_of
 from gatekeeper.trust import root
-from gatekeeper.trust.jws import ALG, MAX_BYTES, PublicKey, public_key_of, render_public_jwk, thumbprint
+from gatekeeper.trust.jws import ALG, MAX_BYTES, PublicKey, public_key_of, thumbprint
 from gatekeeper.trust.p256 import N
+from gatekeeper.trust.published import render_public_jwk
+from gatekeeper.trust.root_payload import render_log_jwk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -137,7 +139,7 @@ class LogKey:
 
     def public_jwk(self) -> dict[str, object]:
         """Render the public half, with kid and alg."""
-        return root.render_log_jwk(self.public)
+        return render_log_jwk(self.public)
 
     def private_jwk(self) -> dict[str, object]:
         """Render both halves. The caller answers for where it goes."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 NOT_THERE = "not there"
-_OTHERS_MAY_WRITE = 0o022
 
 
 def load_record(world: World, path: str, *, max_bytes: int) -> dict[str, object] | Absent:
@@ -33,7 +32,7 @@ def load_record(world: World, path: str, *, max_bytes: int) -> dict[str, object]
     # Judged on the open descriptor: what another account may write says nothing about this one.
     if not mine:
         return damaged(path, "it belongs to another account")
-    if stat.mode & _OTHERS_MAY_WRITE:
+    if stat.others_may_write():
         return damaged(path, "other accounts may write it")
     try:
         members = parse_object(data, max_bytes=max_bytes)

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from gatekeeper.workstation.world import Stat, World
 
-    Key = tuple[int, int, int, int, int]
-
 MAX_SMALL_BYTES = 16 * 1024
 MAX_TOKEN_FILE_BYTES = 32 * 1024
 MAX_ROOT_FILE_BYTES = 1024 * 1024
@@ -358,15 +356,15 @@ def save_nonce(world: World, directory: str, nonce: str) -> None:
     save_record(world, directory, "nonce.json", {"nonce": nonce})
 
 
-def load_digests(world: World, directory: str) -> dict[Key, str]:
+def load_digests(world: World, directory: str) -> dict[str, str]:
     """Return the SHA-256 of executables that were hashed here, by `Stat.key()`: another content has another key."""
     members = load_record(world, f"{directory}/digests.json", max_bytes=MAX_SMALL_BYTES)
     if isinstance(members, Absent):
         return {}
-    digests: dict[Key, str] = {}
+    digests: dict[str, str] = {}
     try:
         for item in objects_of(members, "digests"):
-            digests[_parse_key(text_of(item, "stat"))] = text_of(item, "sha256", max_chars=64)
+            digests[text_of(item, "stat")] = text_of(item, "sha256", max_chars=64)
     except Malformed:
         return {}
     return digests
@@ -378,22 +376,13 @@ def save_digest(world: World, directory: str, stat: Stat, digest: str) -> None:
     digests.pop(stat.key(), None)
     digests[stat.key()] = digest
     kept = list(digests.items())[-MAX_DIGESTS:]
-    items = [{"stat": " ".join(map(str, key)), "sha256": sha256_hex} for key, sha256_hex in kept]
+    items = [{"stat": key, "sha256": sha256_hex} for key, sha256_hex in kept]
     save_record(world, directory, "digests.json", {"digests": items})
 
 
-def digest_of(digests: Mapping[Key, str], stat: Stat) -> str:
+def digest_of(digests: Mapping[str, str], stat: Stat) -> str:
     """Return the digest of the very content that `stat` describes, "" where it isn't known."""
     return digests.get(stat.key(), "")
-
-
-def _parse_key(text: str) -> Key:
-    # Nanoseconds and 64-bit inodes have more digits than `strict` takes for an integer, hence a text.
-    parts = text.split(" ")
-    if len(parts) != 5 or not all(p.isascii() and p.isdigit() and len(p) <= 20 for p in parts):
-        raise Malformed("stat is no five numbers")
-    device, inode, size, mtime_ns, ctime_ns = map(int, parts)
-    return (device, inode, size, mtime_ns, ctime_ns)
 
 
 def renewal_lock(directory: str) -> str:

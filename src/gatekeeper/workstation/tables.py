@@ -22,7 +22,6 @@ FOLDER = "tables"
 MAX_TABLES = 8  # of 88 KB each; under a root document with more keys, launches are a little slower
 _MAGIC = b"gatekeeper P-256 table 1\n"
 _MAX_BYTES = len(_MAGIC) + 64 + TABLE_BYTES
-_OTHERS_MAY_WRITE = 0o022
 _G = (GX.to_bytes(32, "big"), GY.to_bytes(32, "big"))
 
 
@@ -51,7 +50,7 @@ def load_table(world: World, directory: str, x: bytes, y: bytes) -> bytes:
         data, stat = world.open_read(_path(directory, x), max_bytes=_MAX_BYTES)
     except OSError:
         return b""
-    mine = stat.uid == world.user_id() and not stat.mode & _OTHERS_MAY_WRITE
+    mine = stat.uid == world.user_id() and not stat.others_may_write()
     head = _MAGIC + x + y
     if not mine or len(x) != 32 or len(data) != _MAX_BYTES or not data.startswith(head):
         return b""

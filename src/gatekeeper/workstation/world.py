@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from typing import NoReturn, Protocol
 
 
+_REGULAR, _FORMAT = 0o100000, 0o170000
+_OTHERS_MAY_WRITE = 0o022
+
+
 class Stat(Value):
     """What identifies a file's content without reading it, and who may change it. `mode` is `st_mode`."""
 
@@ -25,9 +29,17 @@ class Stat(Value):
     mode: int
     uid: int
 
-    def key(self) -> tuple[int, int, int, int, int]:
-        """Return what changes when the content does."""
-        return (self.device, self.inode, self.size, self.mtime_ns, self.ctime_ns)
+    def key(self) -> str:
+        """Return what changes when the content does, as one text: nanoseconds outgrow what other parsers take for numbers."""
+        return f"{self.device} {self.inode} {self.size} {self.mtime_ns} {self.ctime_ns}"
+
+    def is_regular(self) -> bool:
+        """Say whether it is a plain file, links followed."""
+        return self.mode & _FORMAT == _REGULAR
+
+    def others_may_write(self) -> bool:
+        """Say whether the group or everybody may write it."""
+        return self.mode & _OTHERS_MAY_WRITE != 0
 
 
 if TYPE_CHECKING:

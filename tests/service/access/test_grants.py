@@ -18,7 +18,6 @@ from gatekeeper.service.access.grants import (
     resume_grant,
     revoke_grant,
     suspend_grant,
-    union_of_zones,
 )
 from gatekeeper.service.access.requests import cancel_request, deny_request
 from gatekeeper.service.access.standing import Active, Over, Waiting, standing
@@ -208,13 +207,6 @@ def test_the_status_list_follows(store: Store, sam: Subject, acts: list[str], st
         **{name: (lambda n=name: _act(store, n, sam)) for name in ARROWS},  # type: ignore[misc]
     }
     assert _status_after(store, *(ways[act] for act in acts)) == statuses
-
-
-def test_zones_of_several_grants_add_up(store: Store) -> None:
-    """A token says what all of them allow."""
-    both = [granted(store), granted(store, zones=("frontier-models",))]
-    assert union_of_zones(both) == ("frontier-models", "none")
-    assert union_of_zones([]) == ()
 
 
 # Where a subject stands. Each case is what was done, in order, and the outcome.

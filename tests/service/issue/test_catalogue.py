@@ -6,14 +6,14 @@ from tests.service.local import ISSUER, NOW, LocalService
 
 from gatekeeper.documents.catalogue import Catalogue, parse_catalogue
 from gatekeeper.documents.status_list import ENTRIES, TTL, parse_status_list
-from gatekeeper.trust.jws import verify_catalogue, verify_status_list
 from gatekeeper.trust.library import verify_es256
+from gatekeeper.trust.published import verify_catalogue, verify_status_list
 
 
 def catalogue(local: LocalService, body: bytes) -> Catalogue:
     """Verify and type a catalogue as a workstation would."""
     return parse_catalogue(
-        verify_catalogue(body, keys=local.policy_keys(), issuer=ISSUER, now=local.now, verify=verify_es256)
+        verify_catalogue(body, keys=local.policy_keys(), issuer=ISSUER, verify=verify_es256)
     )
 
 
@@ -59,7 +59,7 @@ def test_the_first_status_list_always_exists(local: LocalService) -> None:
     answer = local.send("GET", "/status/0")
     read = parse_status_list(
         verify_status_list(
-            answer.content, keys=local.status_keys(), uri=f"{ISSUER}/status/0", now=NOW, verify=verify_es256
+            answer.content, keys=local.status_keys(), uri=f"{ISSUER}/status/0", verify=verify_es256
         )
     )
     assert answer.headers["content-type"] == "application/statuslist+jwt"

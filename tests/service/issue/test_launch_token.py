@@ -15,10 +15,11 @@ from gatekeeper.service.access.grants import Grant
 from gatekeeper.service.issue.launch_token import standing_of
 from gatekeeper.service.issue.status_entries import KEEP_FOR, free_entries
 from gatekeeper.service.operate import review
+from gatekeeper.service.policy.folder import apply_policy
 from gatekeeper.service.store.tables import root_documents, status_entries
 from gatekeeper.strict import MAX_TOKEN_BYTES
-from gatekeeper.trust.jws import verify_status_list
 from gatekeeper.trust.library import verify_es256
+from gatekeeper.trust.published import verify_status_list
 
 HOUR, DAY = 3_600, 86_400
 
@@ -109,7 +110,6 @@ def _status(local: LocalService, token_index: int) -> int:
         body,
         keys=local.status_keys(),
         uri="https://gatekeeper.acme.example/status/0",
-        now=local.now,
         verify=verify_es256,
     )
     return parse_status_list(verified).status_at(token_index)
@@ -226,6 +226,49 @@ def test_a_token_that_nobody_could_read_is_refused_in_words(local: LocalService)
     with other.store.read() as tx:
         assert tx.execute(select(status_entries)).all() == []
     other.close()
+
+
+def test_a_token_is_issued_exactly_where_it_is_read(local: LocalService) -> None:
+    """Near the limit there is a token that workstations read or the refusal in words: never a failure, never a dud."""
+    station, _ = granted(local)
+    longest, refused = 0, 0
+    limit = MAX_TOKEN_BYTES * 3 // 4
+    for long in range(limit - 1_500, limit - 900, 25):
+        launch = f'[tools.claude.launch]\nargs_prepend = ["{"x" * long}"]\n[tools.claude]'
+        with local.store.write() as tx:
+            text = POLICY.replace("[tools.claude]", launch)
+            apply_policy(tx, text, by="operator", now=NOW, effective_at=NOW)
+        answer = station.launch("claude")
+        if answer.status_code == 200:
+            assert refused == 0
+            longest = len(answer.json()["access_token"])
+            assert local.verified(answer.json()["access_token"]).launch.args_prepend == ("x" * long,)
+        else:
+            assert answer.json()["code"] == "GK310"
+            refused += 1
+    assert refused > 0
+    assert MAX_TOKEN_BYTES - 256 < longest < MAX_TOKEN_BYTES
+
+
+def test_a_key_that_fails_is_no_fault_of_the_policy(local: LocalService) -> None:
+    """A signer's own failure is a bug, and isn't told as a policy that is too large."""
+
+    class Broken:
+        kid = "k" * 43
+
+        def public_jwk(self) -> dict[str, object]:
+            return {}
+
+        def sign(self, message: bytes) -> bytes:
+            raise RuntimeError("no key")
+
+    keys = local.service.authority.keys.replace(approval=(Broken(),))
+    local.service = local.service.replace(authority=local.service.authority.replace(keys=keys))
+    station, _ = granted(local)
+    from gatekeeper.service.app import make_app
+
+    local.app = make_app(local.service)
+    assert station.launch("claude").json()["code"] == "GK901"
 
 
 def test_the_largest_policy_that_is_accepted_fits(local: LocalService) -> None:

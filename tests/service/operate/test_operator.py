@@ -79,6 +79,27 @@ def test_what_waits_is_listed_with_whose_it_is(store: Store) -> None:
     assert review.list_pending(store, now=NOW) == []
 
 
+@pytest.mark.parametrize(
+    ("spelling", "code"),
+    [
+        ("ada@acme.example\ufe0f", "GK100"),
+        ("ada\u3164@acme.example", "GK100"),
+        ("ada@acme.example\u2800", "GK100"),
+        ("ada@acme\u3002example", "GK405"),
+        ("ada@acme.example.", "GK405"),
+    ],
+)
+def test_nobody_approves_their_own_request_under_another_spelling(
+    store: Store, spelling: str, code: str
+) -> None:
+    """Neither an unseen letter nor a dot makes a second person."""
+    request = ask(store)
+    approve = {"duration": "", "zones": None, "reason": "", "now": NOW}
+    assert code_of(lambda: review.approve(store, request.id, as_name=spelling, **approve)) == code  # type: ignore[arg-type]
+    (item,) = review.list_pending(store, now=NOW)
+    assert item.request == request
+
+
 def test_a_grant_s_whole_life(store: Store) -> None:
     """Approved, suspended, resumed, revoked, as Sam; the record says that it was the operator's hand."""
     request = ask(store)

@@ -346,10 +346,12 @@ def test_revoking_a_device_ends_all_that_is_its(store: Store, ada: Subject, devi
 def test_a_device_is_seen_no_more_than_once_a_minute(store: Store, device: Device) -> None:
     """A renewal doesn't write what nobody needs."""
     with store.write() as tx:
-        touch_device(tx, device.id, NOW + 59)
+        touch_device(tx, device, NOW + 59)
         assert get_device(tx, device.id).seen_at == NOW
-        touch_device(tx, device.id, NOW + 60)
-        assert get_device(tx, device.id).seen_at == NOW + 60
+        touch_device(tx, device, NOW + 61)
+        assert get_device(tx, device.id).seen_at == NOW + 61
+        touch_device(tx, device, NOW + 60)  # an older reading
+        assert get_device(tx, device.id).seen_at == NOW + 61
 
 
 def test_an_unknown_device_is_a_mistyped_id(store: Store, device: Device) -> None:

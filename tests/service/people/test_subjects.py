@@ -26,6 +26,25 @@ MISLEADING = [
     "a\ud800b",
     "a\x7fb",
     "\ufeffa",
+    *(
+        f"eve@acme.example{unseen}"
+        for unseen in "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180e\u180f\u2800\u3164\ufe00\ufe0f\uffa0\U0001d173\U000e0100"
+    ),
+]
+NO_ADDRESSES = [
+    "eve@acme.ex\u00e4mple",
+    "eve@\u0430cme.example",  # a Cyrillic letter
+    "eve@acme.example\u0301",
+    "eve@acme\u00b7example",
+    "eve@acme..example",
+    "eve@.acme.example",
+    "eve@",
+    "eve@...",
+    "eve@acme.example@",
+    "eve @acme.example",
+    "eve@acme .example",
+    "eve@acme.example\u00a0.",
+    "eve\u1680@acme.example",
 ]
 
 
@@ -51,7 +70,17 @@ def test_a_canonical_name_is_its_own(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelling", ["Ada@ACME.example", " ada@acme.example ", "\uff41\uff44\uff41@acme.example"]
+    "spelling",
+    [
+        "Ada@ACME.example",
+        " ada@acme.example ",
+        "\uff41\uff44\uff41@acme.example",
+        "ada@acme.example.",
+        "ada@acme.example..\u3002",
+        "ada@acme\u3002example",
+        "ada@acme\uff61example\uff61",
+        "ada\ufe6bacme\uff0eexample",
+    ],
 )
 def test_every_spelling_is_one_subject(store: Store, spelling: str) -> None:
     """Case, surrounding space and width make no second person, or one could approve oneself."""
@@ -73,6 +102,31 @@ def test_markup_may_stand_in_a_name() -> None:
     assert check_name('<b>"x" [red]', what="device name", max_chars=128) == '<b>"x" [red]'
 
 
+@pytest.mark.parametrize("name", NO_ADDRESSES)
+def test_a_name_with_an_at_sign_is_a_mail_address(name: str) -> None:
+    """Its domain is ASCII and it holds no space: what looks like another's address, or reaches it, is refused."""
+    assert code_of(lambda: canonical_name(name)) == "GK100"
+
+
+@given(st.text("aA@.\u3002\uff61\uff0e\uff20\u2024 \u00a0\u3000\ufe0f\u115f\u200b", max_size=12))
+def test_no_unseen_letter_or_final_dot_makes_another_name(text: str) -> None:
+    """A canonical name holds no invisible letter, no run of spaces, and no other dot than the one dot."""
+    try:
+        name = canonical_name(text)
+    except GatekeeperError:
+        event("refused")
+        return
+    assert set(name) <= set("a@. ")
+    assert "  " not in name
+    assert "@" not in name or not name.endswith(".")
+    assert canonical_name(name) == name
+
+
+def test_the_end_of_a_long_name_is_not_cut_off() -> None:
+    """A name is refused where it is too long, never shortened to somebody else's."""
+    assert code_of(lambda: canonical_name("eve@acme.example" + " " * 2000 + "x")) == "GK100"
+
+
 def test_free_text_is_kept_as_it_is() -> None:
     """Reasons may hold anything that is text, up to 4000 characters."""
     text = "a\x1b[31m<script>\n\u202e"
@@ -83,7 +137,15 @@ def test_free_text_is_kept_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "length"), [("", 0), (" a  b\n\nc ", 5), ("\u200b" * 40, 0), (" \t\n" * 40, 0), ("äö", 2)]
+    ("text", "length"),
+    [
+        ("", 0),
+        (" a  b\n\nc ", 5),
+        ("\u200b" * 40, 0),
+        ("\ufe0f\u115f\u2800" * 9, 0),
+        (" \t\n" * 40, 0),
+        ("äö", 2),
+    ],
 )
 def test_only_what_is_seen_counts(text: str, length: int) -> None:
     """A reason isn't made longer by what nobody can read."""

@@ -208,6 +208,11 @@ def test_alternatives_that_are_not_offered_are_left_out() -> None:
         ("effective = 1900-06-29T00:00:00Z", "effective: is no instant with a time zone."),
         ("x", "not TOML"),
         ("a = 1\na = 2", "not TOML"),
+        ("a = " + "9" * 5000, "not TOML that can be used: an integer is beyond 64 bits."),
+        ("[defaults]\naccess = 0x" + "f" * 5000, "not TOML that can be used: an integer is beyond 64 bits."),
+        ("[defaults]\naccess = -0x8000000000000001", "not TOML"),
+        ("a = " + "[" * 5000 + "]" * 5000, "not TOML that can be used: nested too deep."),
+        (CLAUDE + "launch" + ".a" * 20_000 + " = 1", "not TOML that can be used: nested too deep."),
     ],
 )
 def test_a_mistake_is_named_with_its_key(text: str, problem: str) -> None:

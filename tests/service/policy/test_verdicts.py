@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from gatekeeper.decision.locations import exclusion_for
 from gatekeeper.service.people.subjects import Subject
 from gatekeeper.service.policy.catalogue import parse_policy
 from gatekeeper.service.policy.compile import compile_locations
-from gatekeeper.service.policy.rules import LAUNCH, REQUEST, AccessRules
+from gatekeeper.service.policy.rules import LAUNCH, REQUEST, AccessRules, Verdict
 from gatekeeper.service.policy.zones import NO_ZONE
 
 POLICY = parse_policy(CATALOGUE, version=1)
@@ -70,11 +71,10 @@ def test_the_access_class_decides(
 def _launches(tool: str, zones: tuple[str, ...] | None, remotes: tuple[str, ...]) -> bool:
     found = POLICY.tool_of_id(tool)
     assert found is not None
-    locations, exclude = compile_locations(
-        POLICY, AccessRules(), subject=ADA, tool=found, grants_zones=zones, now=NOW
-    )
+    places = compile_locations(POLICY, AccessRules(), subject=ADA, tool=found, grants_zones=zones, now=NOW)
+    assert places.verdict.allowed == bool(places.locations)
     repository = Repository(remotes=remotes)
-    return exclusion_for(repository, locations=locations, exclude=exclude) is None
+    return exclusion_for(repository, locations=places.locations, exclude=places.exclude) is None
 
 
 @pytest.mark.parametrize("remotes", REMOTES)
@@ -126,10 +126,41 @@ def test_every_refused_zone_is_excluded_by_its_rule() -> None:
     """Also where only some zones are allowed, so that a repository of two is refused with the right words."""
     probe = POLICY.tool_of_id("probe")
     assert probe is not None
-    locations, exclude = compile_locations(
+    places = compile_locations(
         POLICY, AccessRules(), subject=ADA, tool=probe, grants_zones=("frontier-models",), now=NOW
     )
-    assert locations == ("github.com/acme/llama-*", "git.acme.example/research/**")
-    assert [(one.pattern, one.rule) for one in exclude] == [
+    assert places.locations == ("github.com/acme/llama-*", "git.acme.example/research/**")
+    assert [(one.pattern, one.rule) for one in places.exclude] == [
         ("github.com/acme/datasets-*", "zone:training-data")
     ]
+
+
+class Counting(AccessRules):
+    """Rules that remember which zones they were asked for, and name the zone as their rule."""
+
+    def __init__(self) -> None:
+        self.zones: list[str] = []
+
+    def decide(self, *, zone: str, **case: Any) -> Verdict:
+        """Decide as the access class does."""
+        self.zones.append(zone)
+        return super().decide(zone=zone, **case).replace(rule=f"about {zone}")
+
+
+@pytest.mark.parametrize(
+    ("zones", "rule"),
+    [
+        (None, "about none"),
+        (("none",), "about none"),
+        (("none", "training-data"), "about none"),
+        (("frontier-models", "training-data"), "about frontier-models"),
+        (("training-data",), "about training-data"),
+    ],
+)
+def test_each_zone_is_asked_once(zones: tuple[str, ...] | None, rule: str) -> None:
+    """And the verdict is the one outside every zone, else of the first zone allowed, else the refusal outside."""
+    probe, rules = POLICY.tool_of_id("probe"), Counting()
+    assert probe is not None
+    places = compile_locations(POLICY, rules, subject=ADA, tool=probe, grants_zones=zones, now=NOW)
+    assert sorted(rules.zones) == sorted(ZONES)
+    assert (places.verdict.rule, places.verdict.allowed) == (rule, zones is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -10,13 +11,19 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from alembic.operations import Operations
+from sqlalchemy import Connection, Dialect, create_engine, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
 from tests.service.store.parts import at_once, url_of
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.store.migrate import is_current, upgrade
+from gatekeeper.service.store.migrations.versions import v0001_first
 from gatekeeper.service.store.tables import metadata
 from gatekeeper.service.store.transactions import Store, open_store
+
+POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
@@ -32,11 +39,11 @@ def _schema(tx: Connection) -> set[tuple[str, ...]]:
     rows = tx.execute(
         text("SELECT sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL")
     ).scalars()
-    return {
-        tuple(sorted(re.split(r",\s|\(\s", re.sub(r"\s+", " ", sql).removesuffix(" )"))))
-        for sql in rows
-        if "alembic_version" not in sql and "sqlite_sequence" not in sql
-    }
+    return {_pieces(sql) for sql in rows if "alembic_version" not in sql and "sqlite_sequence" not in sql}
+
+
+def _pieces(sql: str) -> tuple[str, ...]:
+    return tuple(sorted(re.split(r",\s|\(\s", re.sub(r"\s+", " ", sql).strip().removesuffix(" )"))))
 
 
 def test_migrated_is_declared(store: Store) -> None:
@@ -55,6 +62,32 @@ def test_migrated_is_declared_to_the_letter(store: Store) -> None:
     with store.read() as tx, declared.connect() as other:
         assert _schema(tx) == _schema(other)
     declared.dispose()
+
+
+def test_on_postgresql_migrated_is_declared() -> None:
+    """The statements for PostgreSQL make the same tables and indexes, with the same types."""
+    written = io.StringIO()
+    context = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": written}
+    )
+    with Operations.context(context):
+        v0001_first.upgrade()
+    made = {_pieces(one) for one in written.getvalue().split(";") if one.strip()}
+    statements: list[CreateTable | CreateIndex] = []
+    for table in metadata.sorted_tables:
+        statements += [CreateTable(table), *map(CreateIndex, table.indexes)]
+    assert made == {_pieces(str(one.compile(dialect=POSTGRESQL))) for one in statements}
+
+
+def test_times_and_numbers_have_64_bits_everywhere() -> None:
+    """PostgreSQL's INTEGER ends in 2038; ids that people type have up to ten digits."""
+    columns = [column for table in metadata.sorted_tables for column in table.c]
+    times = [c for c in columns if c.name.endswith("_at") or c.name in {"at", "last_exp"}]
+    keys = [c for c in columns if c.autoincrement is True]
+    assert len(times) > 20
+    assert len(keys) > 4
+    for column in (*times, *keys, *(c for c in columns if c.name in {"request", "grant"})):
+        assert str(column.type.compile(POSTGRESQL)) == "BIGINT", column
 
 
 def test_a_missing_column_would_be_found(store: Store) -> None:

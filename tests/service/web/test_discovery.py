@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.service.local import ISSUER, NOW, LocalService
 
+from gatekeeper.service.operate.root import reissue_root
 from gatekeeper.service.store.tables import root_documents
 from gatekeeper.trust.library import verify_es256
 from gatekeeper.trust.root import verify_chain
@@ -64,3 +65,25 @@ def test_a_service_with_an_ended_root_is_not_ready(local: LocalService) -> None:
     local.now = NOW + 100 * 86_400
     answer = local.send("GET", "/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "GK504")
+
+
+def test_a_reissued_root_is_served_and_used_at_once(local: LocalService) -> None:
+    """A service that runs, even one whose root has ended, goes on with the next document without a restart."""
+    station = local.workstation()
+    first = local.send("GET", "/.well-known/gatekeeper/root/latest").content
+    local.now = NOW + 100 * 86_400
+    made = reissue_root(local.store, local.data, issuer=ISSUER, root_key_path=None, now=local.now)
+    latest = local.send("GET", "/.well-known/gatekeeper/root/latest").content
+    trusted = verify_chain(
+        [first, latest],
+        pins=(local.made.trust_root,),
+        pin_threshold=1,
+        issuer=ISSUER,
+        min_version=2,
+        verify=verify_es256,
+    )
+    assert (trusted.version, trusted.expires_at) == (2, local.now + 100 * 86_400)
+    assert (made.version, made.document, made.expires_at) == (2, latest, trusted.expires_at)
+    assert local.send("GET", "/readyz").status_code == 200
+    station.redeem(local.invite())
+    assert station.launch("aider").status_code == 200

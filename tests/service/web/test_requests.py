@@ -47,6 +47,10 @@ def test_an_idempotency_key_gives_the_same_answer(local: LocalService) -> None:
         ({"duration": "91d"}, 422, "GK410"),
         ({"duration": "soon"}, 422, "GK410"),
         ({"zones": ["nowhere"]}, 422, "GK410"),
+        ({"subjects": ["sam@acme.example"]}, 422, "GK410"),
+        ({"workload": "nightly"}, 422, "GK410"),
+        ({"group": None}, 422, "GK410"),
+        ({"terms": {}}, 422, "GK410"),
     ],
 )
 def test_what_policy_refuses_is_coded(

@@ -56,7 +56,7 @@ def request_members(request: RequestView) -> dict[str, object]:
 
 def error_members(error: GatekeeperError) -> dict[str, object]:
     """Give an error the contract's members: code, title, detail, and what the service added to help."""
-    row = CODES.get(error.code) or CODES["GK901"]
+    row = CODES.get(error.code) or CODES["GK602"]
     members: dict[str, object] = {
         "code": row.code,
         "title": row.title,

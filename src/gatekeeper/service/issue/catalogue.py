@@ -5,11 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from gatekeeper.documents.catalogue import TYP, Catalogue, CatalogueTool, render_catalogue
+from gatekeeper.documents.catalogue import Catalogue, CatalogueTool, render_catalogue
 from gatekeeper.service.policy.durations import render_duration
 from gatekeeper.service.policy.rules import LAUNCH
 from gatekeeper.service.policy.zones import rule_of, words_of
 from gatekeeper.strict import render_json
+from gatekeeper.trust.published import CATALOGUE_TYP
 from gatekeeper.trust.sign import sign_token
 from gatekeeper.values import Value
 
@@ -51,7 +52,7 @@ def catalogue_for(authority: Authority, *, policy: Policy, subject: Subject, now
 
 def sign_catalogue(authority: Authority, offered: Offered) -> str:
     """Sign it with the policy key."""
-    return sign_token(authority.keys.policy[0], typ=TYP, claims=render_catalogue(offered.claims))
+    return sign_token(authority.keys.policy[0], typ=CATALOGUE_TYP, claims=render_catalogue(offered.claims))
 
 
 def _tool(

@@ -15,7 +15,6 @@ from gatekeeper.documents.status_list import (
     BITS,
     ENTRIES,
     TTL,
-    TYP,
     VALID,
     StatusList,
     pack,
@@ -23,6 +22,7 @@ from gatekeeper.documents.status_list import (
     uri_of,
 )
 from gatekeeper.service.store.tables import status_entries
+from gatekeeper.trust.published import STATUS_TYP
 from gatekeeper.trust.sign import sign_token
 from gatekeeper.values import Value
 
@@ -78,7 +78,9 @@ class StatusLists:
             bits=BITS,
             packed=packed,
         )
-        token = sign_token(self._authority.keys.status[0], typ=TYP, claims=render_status_list(status_list))
+        token = sign_token(
+            self._authority.keys.status[0], typ=STATUS_TYP, claims=render_status_list(status_list)
+        )
         etag = f'"{sha256(token.encode("ascii")).hexdigest()[:32]}"'
         return Published(token=token, etag=etag, packed=packed, signed_at=now, looked_at=now)
 

@@ -18,7 +18,8 @@ from gatekeeper.service.keys.signer import KEYS_DIRECTORY, LOG, PURPOSES, FileSi
 from gatekeeper.service.store.tables import root_documents
 from gatekeeper.trust.jws import PublicKey, public_key_of
 from gatekeeper.trust.library import verify_es256
-from gatekeeper.trust.root import RootDocument, render_root_payload, verify_chain
+from gatekeeper.trust.root import RootDocument, verify_chain
+from gatekeeper.trust.root_payload import render_root_payload
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root
 from gatekeeper.values import Value
 

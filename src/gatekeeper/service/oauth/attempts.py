@@ -1,8 +1,8 @@
 """Counting wrong guesses in the store, so that all replicas count together.
 
 A bucket (what is limited, for whom) has a window of ten minutes and a count. The limits are for guesses
-only: whoever never guesses wrong is never counted. Codes have 80 bits, so this is about noise and about
-an attacker who knows part of one, not about the arithmetic.
+only: whoever never guesses wrong is never counted, and a right code is taken whatever was counted. Codes have
+80 bits, so this is about the noise of guessing and its record, not about the arithmetic.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _count = text(
 
 
 def check_attempts(tx: Connection, *, address: str, now: int) -> None:
-    """Refuse to look at a code where too many wrong ones came from here, or from everywhere.
+    """Refuse one more wrong code where too many came from here, or from everywhere.
 
     Raises:
         GatekeeperError: GK206, with the fact `retry_after` in seconds.
@@ -45,10 +45,12 @@ def check_attempts(tx: Connection, *, address: str, now: int) -> None:
             continue
         window_at, count = row
         if window_at + WINDOW_SECONDS > now and count >= limit:
+            wait_for = window_at + WINDOW_SECONDS - now
+            minutes = -(-wait_for // 60)
             raise GatekeeperError(
                 "GK206",
-                "Too many wrong one-time codes.",
-                facts={"retry_after": window_at + WINDOW_SECONDS - now},
+                f"Too many wrong one-time codes. Wait {minutes} minute{'s'[: minutes > 1]} before the next guess.",
+                facts={"retry_after": wait_for},
             )
 
 

@@ -1,7 +1,8 @@
 """The grant type `urn:gatekeeper:grant-type:invite`: a one-time code and the first proof enrol a device.
 
-Guessing is limited before a code is looked at, and counted after a wrong one (`attempts`). A code that
-was used, that has ended and that never was get the same answer and the same count.
+A code that is right is always redeemed: 80 bits aren't guessed, and one who guesses must not lock out everybody
+behind the same address. Wrong ones are counted and limited (`attempts`); one that was used, one that has
+ended and one that never was take the same steps to the same answer and the same count.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatekeeper.documents.api import TokenAnswer
+from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import record
 from gatekeeper.service.oauth.attempts import check_attempts
 from gatekeeper.service.people.invites import redeem_invite
@@ -25,11 +27,15 @@ def redeem(tx: Connection, *, code: str, device_name: str, jkt: str, address: st
     """Enrol the device whose key `jkt` was proved, and sign it in. `code` and `device_name` are hostile.
 
     Raises:
-        GatekeeperError: GK203, a wrong code (the caller counts it); GK206, too many of them; GK202, a revoked
+        GatekeeperError: GK203, a wrong code (the caller counts it); GK206, one too many; GK202, a revoked
             device key; GK100, an impossible device name.
     """
-    check_attempts(tx, address=address, now=now)
-    device = redeem_invite(tx, code=code, jkt=jkt, device_name=device_name, now=now)
+    try:
+        device = redeem_invite(tx, code=code, jkt=jkt, device_name=device_name, now=now)
+    except GatekeeperError as refusal:
+        if refusal.code == "GK203":
+            check_attempts(tx, address=address, now=now)
+        raise
     subject = get_subject(tx, device.subject)
     record(
         tx,

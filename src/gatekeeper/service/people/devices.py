@@ -22,7 +22,7 @@ REVOKED = "revoked"
 _SEEN_GRAIN = 60
 _touch = (
     update(devices)
-    .where(devices.c.id == bindparam("of_id"), devices.c.seen_at <= bindparam("before"))
+    .where(devices.c.id == bindparam("of_id"), devices.c.seen_at < bindparam("now"))
     .values(seen_at=bindparam("now"))
 )
 
@@ -93,9 +93,10 @@ def devices_of(tx: Connection, subject_id: str) -> list[Device]:
     return [device_of_row(row) for row in rows]
 
 
-def touch_device(tx: Connection, device_id: str, now: int) -> None:
-    """Note that a device was seen; written at most once a minute, so that a renewal stays cheap."""
-    tx.execute(_touch, {"of_id": device_id, "before": now - _SEEN_GRAIN, "now": now})
+def touch_device(tx: Connection, device: Device, now: int) -> None:
+    """Note that a device, as just read, was seen; written at most once a minute, so that a renewal stays cheap."""
+    if device.seen_at <= now - _SEEN_GRAIN:
+        tx.execute(_touch, {"of_id": device.id, "now": now})
 
 
 def revoke_device(tx: Connection, device_id: str, *, by: str, now: int) -> bool:

@@ -43,7 +43,7 @@ def _find(table: Table) -> Select[Any]:
 _find_refresh, _find_access = _find(refresh_tokens), _find(access_tokens)
 _use = (
     update(refresh_tokens)
-    .where(refresh_tokens.c.token_hash == bindparam("digest"))
+    .where(refresh_tokens.c.token_hash == bindparam("digest"), refresh_tokens.c.used_at < bindparam("now"))
     .values(used_at=bindparam("now"))
 )
 
@@ -89,8 +89,7 @@ def use_refresh(tx: Connection, token: str, *, jkt: str, now: int) -> tuple[Subj
     # Written at most once a minute, so that a renewal stays cheap.
     if row.token_used_at <= now - _USED_GRAIN:
         tx.execute(_use, {"digest": _digest(token), "now": now})
-    if device.seen_at <= now - _USED_GRAIN:
-        touch_device(tx, device.id, now)
+    touch_device(tx, device, now)
     return subject, device
 
 

@@ -8,7 +8,6 @@ assistant must not offer it by itself. What follows from the values is left to `
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -23,6 +22,7 @@ from gatekeeper.documents.launch_token import (
 from gatekeeper.errors import GatekeeperError, Malformed
 from gatekeeper.service.policy.reading import FILE, Problems, Section, check_reviews, meant
 from gatekeeper.service.policy.zones import Zone, parse_zones
+from gatekeeper.service.toml import parse_toml
 from gatekeeper.values import Value
 from gatekeeper.vendors.catalogue import load_builtin, merge
 
@@ -144,10 +144,7 @@ def parse_policy(text: str, *, version: int) -> Policy:
 def _toml_of(text: str) -> dict[str, object]:
     if len(text) > _MAX_CHARS:
         raise GatekeeperError("GK101", f"{FILE}: longer than {_MAX_CHARS} characters.")
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise GatekeeperError("GK101", f"{FILE}: not TOML: {error}") from error
+    return parse_toml(text, file=FILE)
 
 
 def _instant(own: Section) -> int | None:

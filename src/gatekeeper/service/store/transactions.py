@@ -9,6 +9,7 @@ What stands in the tables is left to the features; how the tables come about, to
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from gatekeeper.errors import GatekeeperError
 
-_BUSY_FOR_MS = 5000
+BUSY_FOR_MS = 5000  # an operator's command waits its turn
+SERVER_BUSY_FOR_MS = 500  # the server answers nobody while it waits
 _WRITES = "gatekeeper_writes"
 
 
@@ -27,11 +29,17 @@ class StoreUnavailable(GatekeeperError):
     """The database can't be used now: locked for too long, full, read-only, damaged. The web answers 503."""
 
 
+class StoreBusy(StoreUnavailable):
+    """Another process held the write lock for too long: a little later it will be free."""
+
+
 class Store:
     """A database and its pool of connections. Safe to share between threads, never across a fork."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_for_ms: int = BUSY_FOR_MS) -> None:
         """Prepare `url`, an SQLAlchemy URL (`sqlite:////absolute/gatekeeper.db`); nothing is opened yet.
+
+        A transaction waits up to `busy_for_ms` milliseconds for the writers of other processes.
 
         Raises:
             GatekeeperError: GK101, the URL can't be read as one.
@@ -43,7 +51,7 @@ class Store:
         except ArgumentError as error:
             raise GatekeeperError("GK101", "database: not a database URL") from error
         if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "connect", lambda made, _: _prepare_sqlite(made, busy_for_ms))
             event.listen(self._engine, "begin", _begin_sqlite)
         self._writing = self._engine.execution_options(**{_WRITES: True})
 
@@ -52,7 +60,8 @@ class Store:
         """Give one write transaction: committed at the end of the block, rolled back by any exception.
 
         Raises:
-            StoreUnavailable: GK106, the database is locked for longer than 5 s, full, read-only or damaged.
+            StoreBusy: GK106, the database is locked for too long.
+            StoreUnavailable: GK106, it is full, read-only or damaged.
         """
         with _translated(), self._writing.begin() as tx:
             yield tx
@@ -76,15 +85,18 @@ def _translated() -> Iterator[None]:
         # A broken constraint is a bug of ours, or a race that the caller is prepared for: no unavailability.
         raise
     except DatabaseError as error:
+        # The low byte is the primary code; the others say what kind of lock it was.
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise StoreBusy("GK106", f"the database can't be used: {error.orig}") from error
         raise StoreUnavailable("GK106", f"the database can't be used: {error.orig}") from error
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: Any, busy_for_ms: int) -> None:
     # The driver's own transaction control begins late and never immediately, so it is turned off.
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_FOR_MS}")
+        cursor.execute(f"PRAGMA busy_timeout = {busy_for_ms}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -97,13 +109,15 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, busy_for_ms: int = BUSY_FOR_MS) -> Store:
     """Open the store at `url`; a new SQLite file is created readable by its owner alone (its log files inherit that).
+
+    `busy_for_ms` is as for `Store`.
 
     Raises:
         GatekeeperError: GK101, the URL can't be read; GK106, the file can't be made or opened.
     """
-    store = Store(url)
+    store = Store(url, busy_for_ms=busy_for_ms)
     path = make_url(url).database
     if store._engine.dialect.name == "sqlite" and path and path != ":memory:":  # noqa: SLF001 - own module
         try:

@@ -85,7 +85,7 @@ def _use(call: Call, token: str, proof: Proof) -> tuple[Subject, Device] | Gatek
         except GatekeeperError as refusal:
             note_wrong_key(tx, refusal, token="access", now=call.now)  # noqa: S106 - the record's word
             return refusal
-        touch_device(tx, device.id, call.now)
+        touch_device(tx, device, call.now)
         return subject, device
 
 

@@ -83,7 +83,7 @@ def render_openapi(operations: Iterable[Operation], *, issuer: str) -> dict[str,
 def _operation(operation: Operation) -> dict[str, object]:
     answers = {str(answer.status): _answer(answer) for answer in operation.answers}
     oauth = operation.path.startswith("/oauth/")
-    proven: tuple[int, ...] = () if operation.auth is Auth.PUBLIC or oauth else (400, 401)
+    proven: tuple[int, ...] = () if operation.auth is Auth.PUBLIC or oauth else (400, 401, 503)
     for status in sorted({*operation.refusals, *proven, 500}):
         answers[str(status)] = _refusal(status, oauth=oauth)
     rendered: dict[str, object] = {

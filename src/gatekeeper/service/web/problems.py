@@ -15,6 +15,7 @@ from starlette.responses import Response
 from gatekeeper.codes import CODES
 from gatekeeper.documents.api import Problem, render_problem
 from gatekeeper.errors import GatekeeperError, Malformed
+from gatekeeper.service.store.transactions import StoreBusy
 from gatekeeper.strict import render_json
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def answer_error(error: Exception, *, path: str) -> Response:
     """Render any exception as an answer. What isn't an error of ours is a bug: logged whole, answered as GK901."""
     if isinstance(error, Malformed):
         error = GatekeeperError("GK604", f"The body can't be read: {error.reason}.")
+    if isinstance(error, StoreBusy):
+        error = _busy()
     if not isinstance(error, GatekeeperError) or error.code not in STATUS or error.code == "GK901":
         error = _bug(error, path)
     problem = problem_of(error, oauth=path.startswith(OAUTH))
@@ -136,6 +139,15 @@ def _status_of(error: GatekeeperError, *, oauth: bool) -> int:
 def _oauth_error_of(error: GatekeeperError) -> str:
     given = error.facts.get("error")
     return given if isinstance(given, str) and given else _OAUTH_ERROR.get(error.code, "access_denied")
+
+
+def _busy() -> GatekeeperError:
+    """Ask to wait, by a status that no client takes for a refusal: an operator's command holds the write lock."""
+    return GatekeeperError(
+        "GK603",
+        "The service's database is in use by another process.",
+        facts={"status": 503, "error": "temporarily_unavailable", "retry_after": 1},
+    )
 
 
 def _bug(error: Exception, path: str) -> GatekeeperError:
