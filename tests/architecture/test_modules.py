@@ -27,6 +27,7 @@ OURS = [
     "gatekeeper.decision.freshness",
     "gatekeeper.decision.identity",
     "gatekeeper.decision.plan",
+    "gatekeeper.decision.versions",
     "gatekeeper.documents",
     "gatekeeper.documents.launch_token",
     "gatekeeper.launch",

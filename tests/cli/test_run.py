@@ -357,7 +357,8 @@ def test_waiting_in_vain_is_still_pending(capsys: pytest.CaptureFixture[str]) ->
     """After the time is over the request stays, and the launch is pending."""
     calls = FakeCalls(WAITING)
     calls.answer = "pending"
-    assert run(without_token(), calls, RUN.replace(wait=True)) == 126
+    assert run(without_token(), calls, RUN.replace(wait=True, wait_for=2)) == 126
+    assert "R-1 is still unanswered; waited 2 s." in capsys.readouterr().err
     assert "GK401" in capsys.readouterr().err
 
 

@@ -309,3 +309,11 @@ def test_the_service_is_not_loaded_by_help() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_ids_fold_case(operator: Operator) -> None:
+    """r-1 is R-1 and g-1 is G-1, for an operator as for everybody."""
+    id_ = operator.asked().lower()
+    assert operator.run("review", "approve", id_, "--as", "sam@acme.example")[0] == 0
+    status, out, _ = operator.run("review", "suspend", "g-1", "--as", "sam@acme.example")
+    assert (status, out.split()[0]) == (0, "G-1")

@@ -111,6 +111,7 @@ class TestStatus:
         ("error", "status"),
         [
             (ServiceRefused("GK202", "the device was revoked"), 4),
+            (ServiceRefused("GK299", "what a later service says"), 6),
             (GatekeeperError("GK201", "nobody is signed in"), 4),
             (TrustError("GK501", "no key"), 7),
         ],

@@ -41,7 +41,10 @@ class TestLogin:
         [
             (Stored(where="keyring"), "kept in your keyring"),
             (Stored(where="memory"), "kept in memory alone"),
-            (Stored(where="file", path="/x", why="no backend"), "no keyring answered: no backend"),
+            (
+                Stored(where="file", path="/x", why="no backend"),
+                "No keyring answered, so the credential stands in /x",
+            ),
         ],
     )
     def test_each_place_has_words(self, desk: Desk, stored: Stored, words: str) -> None:

@@ -439,8 +439,17 @@ def test_everything_wrong_is_told_at_once(world: Workstation) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\xff\xfe", b"a = ", b"service = 1979-05-27", b"[service]\nx=1", b"a=[" + b"[" * 5000, b"x" * 300_000]
-    + [b"trust_threshold = " + b"9" * 5000, b"trust_threshold = 0x" + b"f" * 5000],
+    [
+        b"\xff\xfe",
+        b"a = ",
+        b"service = 1979-05-27",
+        b"[service]\nx=1",
+        b"a=[" + b"[" * 5000,
+        b"x" * 300_000,
+        b"trust_threshold = " + b"9" * 5000,
+        b"trust_threshold = 0x" + b"f" * 5000,
+        b"unknown = " + b"9" * 5000,
+    ],
 )
 def test_a_malformed_file_of_a_person(world: Workstation, data: bytes) -> None:
     """Not UTF-8, not TOML, the wrong type, nested too deep or too long: GK101 with the file's name."""

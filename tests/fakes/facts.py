@@ -71,6 +71,5 @@ def facts(**changes: object) -> Facts:
         match=Recognised(identity=IDENTITY),
         exclusion=None,
         renewal=NotTried(),
-        service=ROOT.issuer,
     )
     return made.replace(**changes)

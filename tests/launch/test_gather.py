@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from tests.fakes.facts import HOUR, NOW
 from tests.fakes.workstation import (
-    ISSUER,
     MANAGED,
     PROFILE,
     TOOL_PATH,
@@ -71,7 +70,6 @@ def test_everything_in_order_gives_every_fact() -> None:
     assert isinstance(facts.match, Recognised)
     assert facts.exclusion is None
     assert (facts.now, facts.high_water, facts.newest_signed_at) == (NOW, NOW - 60, NOW - 60)
-    assert facts.service == ISSUER
 
 
 def test_gathering_writes_nothing_and_starts_nothing() -> None:

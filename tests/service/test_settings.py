@@ -207,7 +207,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
 def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
     """A file that isn't TOML, or has wrong or unknown keys or no end, is GK101."""
     (tmp_path / FILE_NAME).write_bytes(content.encode("latin-1"))
-    with pytest.raises(GatekeeperError, match="^GK101: .{,500}$"):
+    with pytest.raises(GatekeeperError, match=r"^GK101: .{,500}$"):
         load_settings(tmp_path)
 
 

@@ -51,7 +51,7 @@ LOADERS: dict[str, tuple[Callable[[FakeWorld], object], object]] = {
     "backoff.json": (lambda w: state.load_backoff(w, DIRECTORY), 8),
     "catalogue.json": (lambda w: state.load_catalogue(w, DIRECTORY), b"x.y.z"),
     "nonce.json": (lambda w: state.load_nonce(w, DIRECTORY), "n"),
-    "digests.json": (lambda w: state.load_digests(w, DIRECTORY), {(1, 1, 1, 1, 1): "0" * 64}),
+    "digests.json": (lambda w: state.load_digests(w, DIRECTORY), {"1 1 1 1 1": "0" * 64}),
 }
 EMPTY: dict[str, object] = {"highwater.json": None, "backoff.json": 0, "nonce.json": "", "digests.json": {}}
 
@@ -321,7 +321,7 @@ def test_the_newest_digests_are_kept(numbers: list[int]) -> None:
     for number in numbers:
         state.save_digest(world, DIRECTORY, stat(number), f"{number % 16:x}" * 64)
     digests = state.load_digests(world, DIRECTORY)
-    assert [key[0] for key in digests] == numbers[-64:]
+    assert [int(key.split(" ")[0]) for key in digests] == numbers[-64:]
     for number in numbers[-64:]:
         assert state.digest_of(digests, stat(number)) == f"{number % 16:x}" * 64
         assert state.digest_of(digests, stat(number).replace(ctime_ns=number + 1)) == ""

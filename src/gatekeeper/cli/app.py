@@ -346,6 +346,8 @@ def _command_path(arguments: Sequence[str]) -> str:
 def _report(error: GatekeeperError, arguments: Sequence[str]) -> int:
     from gatekeeper.decision.notice import error_notice, under_agent
 
+    if error.code == "GK100" and not error.remedy:
+        error.remedy = f"{_command_path(arguments)} --help"
     row = CODES.get(error.code, CODES["GK602"])  # only a later service has codes that aren't ours
     try:
         if _wants_json(arguments):

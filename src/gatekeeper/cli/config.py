@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,8 @@ from gatekeeper.errors import GatekeeperError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gatekeeper.config.load import ListedValue
 
 EXAMPLES = (
@@ -27,6 +29,18 @@ ShowOrigin = Annotated[
     bool, typer.Option("--show-origin", help="Say which layer and file each value comes from.")
 ]
 
+
+def _examples(*examples: str) -> Callable[[Any], Any]:
+    """Add runnable examples to a command's help."""
+
+    def add(function: Any) -> Any:
+        shown = "\n".join(f"  gatekeeper config {example}" for example in examples)
+        function.__doc__ = f"{function.__doc__}\n\n\b\nExamples:\n{shown}"
+        return function
+
+    return add
+
+
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
@@ -37,6 +51,7 @@ app = typer.Typer(
 
 
 @app.command("path")
+@_examples("path", "path --json")
 def path(ctx: typer.Context, *, as_json: Json = False) -> int:
     """Print where your own configuration file stands, there or not yet. With --json every layer's file."""
     from gatekeeper.config.keys import USER
@@ -56,6 +71,7 @@ def path(ctx: typer.Context, *, as_json: Json = False) -> int:
 
 
 @app.command("get")
+@_examples("get service", "get trust_roots --show-origin")
 def get(
     ctx: typer.Context,
     key: Annotated[str, typer.Argument(metavar="KEY", show_default=False)],
@@ -69,7 +85,7 @@ def get(
     if found is None:
         from difflib import get_close_matches
 
-        near = get_close_matches(key, [one.name for one in KEYS], n=1)
+        near = get_close_matches(key.lower(), [one.name for one in KEYS], n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise GatekeeperError("GK100", f"There is no key {key!r}.{hint}", remedy="gatekeeper config list")
     if as_json:
@@ -83,6 +99,7 @@ def get(
 
 
 @app.command("list")
+@_examples("list", "list --show-origin")
 def list_(ctx: typer.Context, *, show_origin: ShowOrigin = False, as_json: Json = False) -> int:
     """List every key with its value in force."""
     here: Here = ctx.obj.here()

@@ -20,7 +20,7 @@ from gatekeeper.cli.options import Json, Wait, WaitTimeout
 from gatekeeper.codes import CODES
 from gatekeeper.decision.notice import quote, render_span
 from gatekeeper.documents.api import OPEN_STATES, NewRequest, RequestView
-from gatekeeper.errors import GatekeeperError, ServiceUnreachable
+from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable
 from gatekeeper.workstation.state import remove_standing
 
 EXAMPLES = (
@@ -112,6 +112,12 @@ def _send(here: Here, new: NewRequest) -> tuple[RequestView, bool]:
             return here.calls.create_request(new, key=key)
         except ServiceUnreachable:
             return here.calls.create_request(new, key=key)
+        except ServiceRefused as error:
+            row = CODES.get(error.code)
+            error.remedy = error.remedy or (
+                "" if row is None else row.remedy.replace("TOOL", quote(new.tool))
+            )
+            raise
         finally:
             remove_standing(here.world, here.directory)
 

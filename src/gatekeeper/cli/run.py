@@ -64,6 +64,8 @@ def finish(
 
 def report(world: World, error: GatekeeperError, invocation: Invocation | None) -> int:
     """Tell an error on stderr and in the result file, and return `run`'s exit status."""
+    if invocation is not None and error.code in ("GK101", "GK104"):
+        error = _unconfigured(world, invocation) or error
     row = CODES.get(error.code) or CODES["GK602"]
     tool = "" if invocation is None else invocation.tool
     _show(error_notice(error, tool=tool, agent=under_agent(world.environment())))

@@ -34,13 +34,51 @@ if TYPE_CHECKING:
     from gatekeeper.service.store.transactions import Store
 
 PACKAGES = ("sqlalchemy", "alembic", "starlette", "uvicorn")
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+def _with_examples(words: str, *examples: str) -> str:
+    shown = "\n".join(f"  gatekeeper service {example}" for example in examples)
+    return f"{words}\n\n\b\nExamples:\n{shown}"
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help=_with_examples(
+        "Run the approval service, and decide as its operator.",
+        "init --data ./approvals",
+        "start --data ./approvals",
+        "invite ada@acme.example --group dev",
+        "review list",
+    ),
+)
 review = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 policy = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 keys = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-app.add_typer(review, name="review", help="Decide about access requests and grants, as the operator.")
-app.add_typer(policy, name="policy", help="The organisation's policy.")
-app.add_typer(keys, name="keys", help="The service's signing keys.")
+app.add_typer(
+    review,
+    name="review",
+    short_help="Decide about access requests and grants, as the operator.",
+    help=_with_examples(
+        "Decide about access requests and grants, as the operator.",
+        "review list",
+        "review approve R-1 --as sam@acme.example",
+        'review revoke G-1 --as sam@acme.example --reason "The project ended."',
+    ),
+)
+app.add_typer(
+    policy,
+    name="policy",
+    short_help="The organisation's policy.",
+    help=_with_examples("The organisation's policy.", "policy show"),
+)
+app.add_typer(
+    keys,
+    name="keys",
+    short_help="The service's signing keys.",
+    help=_with_examples("The service's signing keys.", "keys list", "keys reissue-root"),
+)
 
 Data = Annotated[
     str,
@@ -52,17 +90,26 @@ As = Annotated[str, typer.Option("--as", metavar="SUBJECT", help="Whose decision
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="The reason, for the person who asked.")
 ]
-RequestId = Annotated[str, typer.Argument(metavar="R-…", help="The request.", show_default=False)]
-GrantId = Annotated[str, typer.Argument(metavar="G-…", help="The grant.", show_default=False)]
+
+
+def _folded(id_: str) -> str:
+    """Take r-1 for R-1, as everywhere."""
+    return id_.upper()
+
+
+RequestId = Annotated[
+    str, typer.Argument(metavar="R-…", help="The request.", show_default=False, callback=_folded)
+]
+GrantId = Annotated[
+    str, typer.Argument(metavar="G-…", help="The grant.", show_default=False, callback=_folded)
+]
 
 
 def _examples(*examples: str) -> Callable[[Any], Any]:
     """Add runnable examples to a command's help."""
 
     def add(function: Any) -> Any:
-        words = " ".join((function.__doc__ or "").split())
-        shown = "\n".join(f"  gatekeeper service {example}" for example in examples)
-        function.__doc__ = f"{words}\n\n\b\nExamples:\n{shown}"
+        function.__doc__ = _with_examples(" ".join((function.__doc__ or "").split()), *examples)
         return function
 
     return add

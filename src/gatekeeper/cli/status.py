@@ -65,7 +65,7 @@ def status(ctx: typer.Context, *, as_json: Json = False, offline: Offline = Fals
         _print_text(here, tools, answer)
     if out is not None:
         print_notice(error_notice(out, agent=here.agent))
-        return CODES[out.code].check_exit
+        return CODES.get(out.code, CODES["GK602"]).check_exit
     return 0
 
 

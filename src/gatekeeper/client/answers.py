@@ -1,7 +1,8 @@
 """What an answer of the service means. Pure: no network, no disk.
 
 Three outcomes, by `protocol.md`: an answer that can be used, a refusal (it has a code of ours), and
-*unreachable* (429, 5xx, no code in it or one of a later version, a page of somebody else). Only a refusal may cost a token.
+*unreachable* (429, 5xx, no code in it or none that is known, a page of somebody else). Only a refusal may cost
+a token.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def check_reply(reply: Reply, *, service: str) -> Reply:
         raise ServiceUnreachable("GK601", f"{service} fails: it answers {reply.status}.", facts=facts)
     if problem is None or reply.status < 400:
         raise unreadable(service, f"it is {reply.status}, without a code")
-    if problem.code not in CODES:
+    # A refusal of a later version stays one: read as unreachable, it would leave a token that was revoked in use.
+    if problem.code not in CODES and not is_refusal(problem.code):
         raise unreadable(service, f"this version of gatekeeper doesn't know its code {problem.code}")
     raise ServiceRefused(problem.code, problem.detail or problem.title, facts=facts)
 

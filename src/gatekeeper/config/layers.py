@@ -68,7 +68,7 @@ class Problems:
             raise GatekeeperError(
                 "GK101",
                 "; ".join(self.found) + ".",
-                remedy=f"correct {' and '.join('--profile' if one == 'flag' else one for one in self.files)}",
+                remedy="" if "flag" in self.files else f"correct {' and '.join(self.files)}",
                 facts={"problems": list(self.found)},
             )
 

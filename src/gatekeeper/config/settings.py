@@ -8,7 +8,7 @@ Whatever is unclear about a TOML file is `NeedsLoad`.
 from __future__ import annotations
 
 from gatekeeper.errors import GatekeeperError, Malformed
-from gatekeeper.strict import integer_of, object_of, objects_of, optional_text, text_of, texts_of
+from gatekeeper.strict import integer_of, object_of, optional_text, text_map_of, text_of, texts_of
 from gatekeeper.values import Absent, Value
 from gatekeeper.workstation.paths import (
     CONFIG_FILE_NAME,
@@ -159,12 +159,7 @@ def parse_resolved(members: Mapping[str, object], *, state: str) -> Settings:
         profile=text_of(members, "profile"),
         managed=False,
         state_directory=state,
-        origins=tuple(
-            [
-                (text_of(one, "key"), text_of(one, "origin", max_chars=8192))
-                for one in objects_of(members, "origins")
-            ]
-        ),
+        origins=tuple(text_map_of(members, "origins").items()),
         service=optional_text(members, "service"),
         credential_store=text_of(members, "credential_store"),
         verifier=text_of(members, "verifier"),
@@ -198,5 +193,5 @@ def render_resolved(settings: Settings) -> dict[str, object]:
         "trust_threshold": settings.trust_threshold,
         "min_root_version": settings.min_root_version,
         "profile": settings.profile,
-        "origins": [{"key": key, "origin": origin} for key, origin in settings.origins],
+        "origins": dict(settings.origins),
     }

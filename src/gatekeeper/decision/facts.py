@@ -148,7 +148,6 @@ class Facts(Value):
     match: Recognised | WrongVersion | NotRecognised | DigestNeeded | None
     exclusion: Exclusion | None
     renewal: NotTried | Renewed | Refused | Untrusted | Unreachable
-    service: str
 
 
 # Decisions. `if decision:` would always be true and mypy would not object, so truth is refused.

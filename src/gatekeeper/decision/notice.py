@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gatekeeper.codes import Row
     from gatekeeper.decision.facts import AnyDecision, Facts
     from gatekeeper.documents.catalogue import Catalogue
     from gatekeeper.documents.launch_token import Identity
@@ -173,7 +174,7 @@ def error_notice(error: GatekeeperError, *, tool: str = "", agent: bool = False)
         ("", NOT_A_DENIAL if undecided else ""),
         ("What", error.detail),
         ("Why", _decider(problem)),
-        (DO, error.remedy or _with_tool(row.remedy, tool or (problem.tool if problem is not None else ""))),
+        (DO, _remedy(error, row, tool or (problem.tool if problem is not None else ""))),
         (LINK, problem.request_url if problem is not None else ""),
         ("Help", _help(row.code, problem, None)),
     )
@@ -440,6 +441,12 @@ def _help(code: str, problem: Problem | None, catalogue: Catalogue | None) -> st
     people = catalogue.help if catalogue is not None else ""
     giver = "your operator or IT gives you the code" if "CODE" in CODES[code].remedy else ""
     return _joined(" · ", giver, people, f"gatekeeper explain {code}", ref)
+
+
+def _remedy(error: GatekeeperError, row: Row, tool: str) -> str:
+    if error.remedy and error.remedy not in _WITHOUT_TOOL:
+        return error.remedy
+    return _with_tool(error.remedy or row.remedy, tool)
 
 
 def _with_tool(remedy: str, tool: str) -> str:

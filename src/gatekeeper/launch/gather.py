@@ -96,7 +96,6 @@ def gather(
         match=match,
         exclusion=exclusion,
         renewal=renewal,
-        service=settings.service,
     )
 
 

@@ -61,16 +61,17 @@ def locate(world: World, directory: str, *, home: str, environment: Mapping[str,
             more_urls, more_ssh = _addresses(world, git_directory, home=home, environment=environment)
             urls |= more_urls
             ssh |= more_ssh
-
-        def host_of(host: str) -> str:
-            if not all(map(is_plain_ssh, ssh)):
-                raise Malformed("git reaches SSH by a command that may lead elsewhere")
-            return real_host(world, host, home=home)
-
-        names = canonical_names(urls, real_host=host_of)
+        names = canonical_names(urls, real_host=lambda host: _host(world, host, ssh, home=home))
     except Malformed as error:
         return UnreadableRepository(reason=error.reason)
     return Repository(remotes=tuple(sorted(names)))
+
+
+def _host(world: World, host: str, ssh: set[str], *, home: str) -> str:
+    """Return SSH's host, where git starts plain SSH under each of the commands `ssh`."""
+    if not all(map(is_plain_ssh, ssh)):
+        raise Malformed("git reaches SSH by a command that may lead elsewhere")
+    return real_host(world, host, home=home)
 
 
 # Which repositories
