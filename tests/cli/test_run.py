@@ -358,8 +358,9 @@ def test_waiting_in_vain_is_still_pending(capsys: pytest.CaptureFixture[str]) ->
     calls = FakeCalls(WAITING)
     calls.answer = "pending"
     assert run(without_token(), calls, RUN.replace(wait=True, wait_for=2)) == 126
-    assert "R-1 is still unanswered; waited 2 s." in capsys.readouterr().err
-    assert "GK401" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "R-1 is still unanswered; waited 2 s." in err
+    assert "GK401" in err
 
 
 def test_ctrl_c_while_waiting_keeps_the_request(capsys: pytest.CaptureFixture[str]) -> None:

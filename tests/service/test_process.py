@@ -131,7 +131,7 @@ def test_it_serves_until_sigterm_and_ends_well(running: Running) -> None:
     assert httpx.get(f"{running.issuer}/readyz").json() == {"status": "ready"}
     assert running.stop() == 0
     stdout, stderr = running.process.communicate()
-    assert (stdout, stderr) == ("", "")
+    assert (stdout, stderr) == ("", "stopped\n")
 
 
 def test_init_prints_the_two_lines_alone(running: Running) -> None:
@@ -143,7 +143,7 @@ def test_init_prints_the_two_lines_alone(running: Running) -> None:
 
 
 def test_ctrl_c_drains_too(running: Running) -> None:
-    """Ctrl-C ends it as interrupted, without a traceback."""
+    """Ctrl-C is how a person ends it: with success, without a traceback."""
     assert running.stop(signal.SIGINT) == 0
     assert "Traceback" not in running.process.communicate()[1]
 

@@ -83,11 +83,24 @@ def test_one_who_guesses_locks_nobody_out(local: LocalService, monkeypatch: pyte
     """A right code is redeemed from behind the same address, and whatever was counted in all; a used one is a guess."""
     monkeypatch.setattr("gatekeeper.service.oauth.attempts.IN_ALL", PER_ADDRESS)
     code = local.invite()
-    for _ in range(PER_ADDRESS + 1):
-        last = Workstation(local).redeem("0000-0000-0000-0000")
-    assert last.json()["code"] == "GK206"
+    for _ in range(PER_ADDRESS):
+        Workstation(local).redeem("0000-0000-0000-0000")
+    assert Workstation(local).redeem("0000-0000-0000-0000").json()["code"] == "GK206"
     assert Workstation(local).redeem(code).status_code == 200
     assert Workstation(local).redeem(code).json()["code"] == "GK206"
+
+
+def test_a_flood_of_guesses_stops_even_a_right_one(
+    local: LocalService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much of a code is known, not many can be tried: then none is looked up until the window is over."""
+    monkeypatch.setattr("gatekeeper.service.oauth.attempts.FLOOD", 2)
+    code = local.invite()
+    for _ in range(2 * PER_ADDRESS):
+        Workstation(local).redeem("0000-0000-0000-0000")
+    assert Workstation(local).redeem(code).json()["code"] == "GK206"
+    local.now += WINDOW_SECONDS
+    assert Workstation(local).redeem(code).status_code == 200
 
 
 def test_guessing_is_limited_in_all(local: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Counting wrong guesses in the store, so that all replicas count together.
 
-A bucket (what is limited, for whom) has a window of ten minutes and a count. The limits are for guesses
-only: whoever never guesses wrong is never counted, and a right code is taken whatever was counted. Codes have
-80 bits, so this is about the noise of guessing and its record, not about the arithmetic.
+A bucket (what is limited, for whom) has a window of ten minutes and a count. Whoever never guesses wrong is
+never counted. Two limits: after a few wrong codes further wrong ones are told to wait, while a right code from
+the same address is still taken, so that one clumsy colleague locks nobody out; after a flood nothing is looked
+up at all, so that nobody can try many codes, however much of one is known.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 WINDOW_SECONDS = 600
 PER_ADDRESS = 10
 IN_ALL = 500
+FLOOD = 10  # times either limit
 _ALL = "invite:all"
 
 _count = text(
@@ -31,13 +33,22 @@ _count = text(
 )
 
 
+def check_flood(tx: Connection, *, address: str, now: int) -> None:
+    """Refuse any code where a flood of wrong ones came from here, or from everywhere. Errors as `check_attempts`."""
+    _check(tx, address, now, times=FLOOD)
+
+
 def check_attempts(tx: Connection, *, address: str, now: int) -> None:
     """Refuse one more wrong code where too many came from here, or from everywhere.
 
     Raises:
         GatekeeperError: GK206, with the fact `retry_after` in seconds.
     """
-    for bucket, limit in ((_bucket_of(address), PER_ADDRESS), (_ALL, IN_ALL)):
+    _check(tx, address, now, times=1)
+
+
+def _check(tx: Connection, address: str, now: int, *, times: int) -> None:
+    for bucket, limit in ((_bucket_of(address), PER_ADDRESS * times), (_ALL, IN_ALL * times)):
         row = tx.execute(
             select(attempts.c.window_at, attempts.c.count).where(attempts.c.bucket == bucket)
         ).one_or_none()

@@ -1,8 +1,8 @@
 """The grant type `urn:gatekeeper:grant-type:invite`: a one-time code and the first proof enrol a device.
 
-A code that is right is always redeemed: 80 bits aren't guessed, and one who guesses must not lock out everybody
-behind the same address. Wrong ones are counted and limited (`attempts`); one that was used, one that has
-ended and one that never was take the same steps to the same answer and the same count.
+Wrong codes are counted and limited (`attempts`); a right one is redeemed all the same, short of a flood, because
+one who guesses must not lock out everybody behind the same address. A code that was used, one that has ended
+and one that never was take the same steps to the same answer and the same count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gatekeeper.documents.api import TokenAnswer
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import record
-from gatekeeper.service.oauth.attempts import check_attempts
+from gatekeeper.service.oauth.attempts import check_attempts, check_flood
 from gatekeeper.service.people.invites import redeem_invite
 from gatekeeper.service.people.sessions import ACCESS_FOR, issue_access, issue_refresh
 from gatekeeper.service.people.subjects import get_subject
@@ -30,6 +30,7 @@ def redeem(tx: Connection, *, code: str, device_name: str, jkt: str, address: st
         GatekeeperError: GK203, a wrong code (the caller counts it); GK206, one too many; GK202, a revoked
             device key; GK100, an impossible device name.
     """
+    check_flood(tx, address=address, now=now)
     try:
         device = redeem_invite(tx, code=code, jkt=jkt, device_name=device_name, now=now)
     except GatekeeperError as refusal:

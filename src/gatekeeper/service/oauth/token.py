@@ -65,8 +65,9 @@ def note_wrong_key(tx: Connection, refusal: GatekeeperError, *, token: str, now:
 
 def _note(tx: Connection, refusal: GatekeeperError, *, address: str, now: int) -> None:
     note_wrong_key(tx, refusal, token="refresh", now=now)  # noqa: S106 - the record's word
-    if refusal.code == "GK203":
+    if refusal.code in ("GK203", "GK206"):
         count_attempt(tx, address=address, now=now)
+    if refusal.code == "GK203":
         record(tx, at=now, actor="unknown", act="invite.wrong_code", object="", detail={})
     elif isinstance(refusal, LaunchRefused):
         record(
