@@ -10,12 +10,17 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell starts a background job with Ctrl-C ignored, and every process below would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OUTER_ENVIRONMENT = dict(os.environ)
 _FORGET = ("GATEKEEPER_", "XDG_", "PYTHON_KEYRING_", "DBUS_", "LC_")
