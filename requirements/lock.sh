@@ -11,4 +11,4 @@ lock() {
 }
 lock "$1" requirements/runtime.txt "pyproject.toml --extra service"
 lock "$1" requirements/build.txt "requirements/build.in"
-lock "$1" requirements/dev.txt "pyproject.toml --extra service --group dev"
+lock "$1" requirements/dev.txt "pyproject.toml --extra service --extra kms --extra pkcs11 --group dev"

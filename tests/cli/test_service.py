@@ -304,7 +304,7 @@ def test_the_service_is_not_loaded_by_help() -> None:
     import subprocess
 
     code = (
-        "import sys, gatekeeper.cli.service\n"
+        "import sys, gatekeeper.cli.service.app\n"
         "print([m for m in ('sqlalchemy', 'alembic', 'starlette', 'uvicorn', 'gatekeeper.service') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,14 +12,10 @@ from tests.service.local import LocalService, Workstation
 from tests.service.store.parts import new_store, url_of
 
 from gatekeeper.service import worker
-from gatekeeper.service.store.tables import (
-    access_tokens,
-    attempts,
-    dpop_proofs,
-    grants,
-    requests,
-    status_entries,
-)
+from gatekeeper.service.store.tables.access import grants, requests
+from gatekeeper.service.store.tables.issue import status_entries
+from gatekeeper.service.store.tables.oauth import attempts, dpop_proofs
+from gatekeeper.service.store.tables.people import access_tokens
 from gatekeeper.service.store.transactions import open_store
 
 DAY = 86_400

@@ -86,7 +86,7 @@ GROUPS: tuple[tuple[str, dict[str, Entry]], ...] = (
         "Service",
         {
             "service": Entry(
-                module="service",
+                module="service.app",
                 attribute="app",
                 words="Run the approval service, and decide as its operator.",
             )

@@ -25,7 +25,7 @@ from gatekeeper.service.audit.log import entries
 from gatekeeper.service.notify.outbox import undelivered
 from gatekeeper.service.people.devices import enrol, revoke_device
 from gatekeeper.service.people.subjects import Subject
-from gatekeeper.service.store.tables import status_entries
+from gatekeeper.service.store.tables.issue import status_entries
 from gatekeeper.service.store.transactions import Store
 
 ARROWS = {"revoke": revoke_grant, "suspend": suspend_grant, "resume": resume_grant}

@@ -17,7 +17,7 @@ from gatekeeper.service.access.lifecycle import (
     grant_after,
     request_after,
 )
-from gatekeeper.service.store.tables import grants, requests
+from gatekeeper.service.store.tables.access import grants, requests
 
 # As the protocol draws it, written out a second time; what isn't here is refused.
 REQUEST = {

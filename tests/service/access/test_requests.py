@@ -29,7 +29,8 @@ from gatekeeper.service.audit.log import entries
 from gatekeeper.service.notify.outbox import mark_delivered, undelivered
 from gatekeeper.service.people.subjects import Subject, ensure_subject
 from gatekeeper.service.policy.folder import apply_policy, current_policy
-from gatekeeper.service.store.tables import requests, subjects
+from gatekeeper.service.store.tables.access import requests
+from gatekeeper.service.store.tables.people import subjects
 from gatekeeper.service.store.transactions import Store
 
 WEEK = 7 * DAY

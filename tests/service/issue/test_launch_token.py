@@ -16,7 +16,7 @@ from gatekeeper.service.issue.launch_token import standing_of
 from gatekeeper.service.issue.status_entries import KEEP_FOR, free_entries
 from gatekeeper.service.operate import review
 from gatekeeper.service.policy.folder import apply_policy
-from gatekeeper.service.store.tables import root_documents, status_entries
+from gatekeeper.service.store.tables.issue import root_documents, status_entries
 from gatekeeper.strict import MAX_TOKEN_BYTES
 from gatekeeper.trust.library import verify_es256
 from gatekeeper.trust.published import verify_status_list

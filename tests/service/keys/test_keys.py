@@ -14,7 +14,7 @@ from tests.service.store.parts import DAY, NOW, code_of, new_store
 from gatekeeper.service.keys.ceremony import RootInfo, make_keys, publish_root, reissue_root
 from gatekeeper.service.keys.files import load_key, save_key
 from gatekeeper.service.keys.signer import FileSigner, Keys, load_keys
-from gatekeeper.service.store.tables import root_documents
+from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.service.store.transactions import Store
 from gatekeeper.trust.jws import public_key_of
 from gatekeeper.trust.library import verify_es256

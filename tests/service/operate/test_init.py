@@ -16,7 +16,7 @@ from gatekeeper.service.operate.init import InitResult, init_service
 from gatekeeper.service.policy.folder import current_policy
 from gatekeeper.service.settings import check_serves, load_settings
 from gatekeeper.service.store.migrate import is_current
-from gatekeeper.service.store.tables import root_documents
+from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.service.store.transactions import open_store
 from gatekeeper.trust.p256 import verify_es256
 from gatekeeper.trust.root import verify_chain

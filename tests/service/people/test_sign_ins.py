@@ -36,14 +36,9 @@ from gatekeeper.service.people.sessions import (
     use_refresh,
 )
 from gatekeeper.service.people.subjects import Subject, ensure_subject
-from gatekeeper.service.store.tables import (
-    access_tokens,
-    invites,
-    metadata,
-    refresh_tokens,
-    status_entries,
-    subjects,
-)
+from gatekeeper.service.store.schema import metadata
+from gatekeeper.service.store.tables.issue import status_entries
+from gatekeeper.service.store.tables.people import access_tokens, invites, refresh_tokens, subjects
 from gatekeeper.service.store.transactions import Store
 
 JKT = "A" * 43

@@ -11,7 +11,7 @@ from tests.service.store.parts import CATALOGUE, DAY, NOW, code_of, url_of
 
 from gatekeeper.service.policy.folder import apply_policy, current_policy, load_folder
 from gatekeeper.service.store.migrate import upgrade
-from gatekeeper.service.store.tables import policies
+from gatekeeper.service.store.tables.policy import policies
 from gatekeeper.service.store.transactions import Store, open_store
 
 

@@ -20,7 +20,7 @@ from tests.service.store.parts import at_once, url_of
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.store.migrate import is_current, upgrade
 from gatekeeper.service.store.migrations.versions import v0001_first
-from gatekeeper.service.store.tables import metadata
+from gatekeeper.service.store.schema import metadata
 from gatekeeper.service.store.transactions import Store, open_store
 
 POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]

@@ -16,7 +16,8 @@ from tests.service.store.parts import new_store, url_of
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import entries, record
 from gatekeeper.service.store.migrate import upgrade
-from gatekeeper.service.store.tables import attempts, devices
+from gatekeeper.service.store.tables.oauth import attempts
+from gatekeeper.service.store.tables.people import devices
 from gatekeeper.service.store.transactions import StoreBusy, StoreUnavailable, open_store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.service.local import ISSUER, NOW, LocalService
 
 from gatekeeper.service.operate.root import reissue_root
-from gatekeeper.service.store.tables import root_documents
+from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.trust.library import verify_es256
 from gatekeeper.trust.root import verify_chain
 

@@ -29,7 +29,8 @@ from gatekeeper.service.audit import log
 from gatekeeper.service.notify import outbox
 from gatekeeper.service.people.names import check_free_text
 from gatekeeper.service.people.subjects import Subject
-from gatekeeper.service.store.tables import grants, status_entries
+from gatekeeper.service.store.tables.access import grants
+from gatekeeper.service.store.tables.issue import status_entries
 from gatekeeper.values import Value
 
 _ID = re.compile(r"G-([1-9][0-9]{0,9})")

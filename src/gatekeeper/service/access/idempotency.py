@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from gatekeeper.documents.api import NewRequest, render_new_request
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.service.store.tables import idempotency
+from gatekeeper.service.store.tables.access import idempotency
 from gatekeeper.strict import render_json
 
 _KEY = re.compile(r"[!-~]{1,128}")

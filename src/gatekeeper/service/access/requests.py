@@ -24,7 +24,8 @@ from gatekeeper.service.notify import outbox
 from gatekeeper.service.people.names import check_free_text, visible_length
 from gatekeeper.service.people.subjects import Subject
 from gatekeeper.service.policy.folder import Policy, parse_duration
-from gatekeeper.service.store.tables import grants, requests, reviews, subjects
+from gatekeeper.service.store.tables.access import grants, requests, reviews
+from gatekeeper.service.store.tables.people import subjects
 from gatekeeper.values import Value
 
 _ID = re.compile(r"R-([1-9][0-9]{0,9})")

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from gatekeeper.service.store.tables import audit_entries
+from gatekeeper.service.store.tables.audit import audit_entries
 from gatekeeper.values import Value
 
 _append = insert(audit_entries)

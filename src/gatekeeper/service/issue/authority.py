@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.service.store.tables import root_documents
+from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.strict import b64url_encode
 from gatekeeper.values import Value
 

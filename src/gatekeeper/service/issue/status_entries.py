@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, select, text, update
 
 from gatekeeper.documents.status_list import ENTRIES, VALID
-from gatekeeper.service.store.tables import status_entries
+from gatekeeper.service.store.tables.issue import status_entries
 from gatekeeper.values import Value
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from gatekeeper.documents.status_list import (
     render_status_list,
     uri_of,
 )
-from gatekeeper.service.store.tables import status_entries
+from gatekeeper.service.store.tables.issue import status_entries
 from gatekeeper.trust.published import STATUS_TYP
 from gatekeeper.trust.sign import sign_token
 from gatekeeper.values import Value

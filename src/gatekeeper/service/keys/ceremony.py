@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select
 from gatekeeper.errors import GatekeeperError, TrustError
 from gatekeeper.service.keys.files import save_key
 from gatekeeper.service.keys.signer import KEYS_DIRECTORY, LOG, PURPOSES, FileSigner, Keys, Signer, load_keys
-from gatekeeper.service.store.tables import root_documents
+from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.trust.jws import PublicKey, public_key_of
 from gatekeeper.trust.library import verify_es256
 from gatekeeper.trust.root import RootDocument, verify_chain

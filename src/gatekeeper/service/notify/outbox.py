@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, insert, select, update
 
-from gatekeeper.service.store.tables import outbox
+from gatekeeper.service.store.tables.notify import outbox
 from gatekeeper.values import Value
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, text
 
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.service.store.tables import attempts
+from gatekeeper.service.store.tables.oauth import attempts
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, text
 
 from gatekeeper.errors import Malformed
-from gatekeeper.service.store.tables import dpop_proofs, shared_secrets
+from gatekeeper.service.store.tables.oauth import dpop_proofs, shared_secrets
 from gatekeeper.strict import b64url_decode, b64url_encode
 
 if TYPE_CHECKING:

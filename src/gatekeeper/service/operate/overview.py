@@ -11,7 +11,10 @@ from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.keys.ceremony import ROOT_FILE
 from gatekeeper.service.keys.signer import KEYS_DIRECTORY, PURPOSES, load_keys
 from gatekeeper.service.policy.folder import current_policy
-from gatekeeper.service.store.tables import devices, grants, policies, requests, root_documents
+from gatekeeper.service.store.tables.access import grants, requests
+from gatekeeper.service.store.tables.issue import root_documents
+from gatekeeper.service.store.tables.people import devices
+from gatekeeper.service.store.tables.policy import policies
 from gatekeeper.values import Value
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from gatekeeper.documents.status_list import INVALID
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.people.names import check_name
 from gatekeeper.service.people.subjects import Subject
-from gatekeeper.service.store.tables import access_tokens, devices, refresh_tokens, status_entries
+from gatekeeper.service.store.tables.issue import status_entries
+from gatekeeper.service.store.tables.people import access_tokens, devices, refresh_tokens
 from gatekeeper.values import Value
 
 ACTIVE = "active"

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.people.devices import ACTIVE, Device, device_of_key, enrol
 from gatekeeper.service.people.subjects import Subject, get_subject
-from gatekeeper.service.store.tables import invites
+from gatekeeper.service.store.tables.people import invites
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 _SPOKEN = str.maketrans("OIL", "011", " -\t\r\n")

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, insert
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.people.devices import ACTIVE, Device, end_sign_ins, touch_device
 from gatekeeper.service.people.subjects import Subject, subject_of_row
-from gatekeeper.service.store.tables import access_tokens, devices, refresh_tokens, subjects
+from gatekeeper.service.store.tables.people import access_tokens, devices, refresh_tokens, subjects
 
 REFRESH_IDLE_FOR = 14 * 86_400
 REFRESH_FOR = 90 * 86_400

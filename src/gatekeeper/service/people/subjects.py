@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gatekeeper.service.people.names import canonical_name, check_name
-from gatekeeper.service.store.tables import subjects
+from gatekeeper.service.store.tables.people import subjects
 from gatekeeper.values import Value
 
 __all__ = ["Subject", "canonical_name", "ensure_subject", "find_subject", "get_subject", "subject_of_row"]

@@ -20,7 +20,7 @@ from gatekeeper.service.policy.durations import parse_duration, render_duration
 from gatekeeper.service.policy.reading import FILE
 from gatekeeper.service.policy.starting import starting_catalogue
 from gatekeeper.service.policy.zones import NO_ZONE, Zone
-from gatekeeper.service.store.tables import policies
+from gatekeeper.service.store.tables.policy import policies
 
 __all__ = [
     "NO_ZONE",

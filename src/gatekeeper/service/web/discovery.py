@@ -10,7 +10,7 @@ from sqlalchemy import select
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.issue.authority import root_expires_at
 from gatekeeper.service.oauth.token import GRANT_TYPES
-from gatekeeper.service.store.tables import root_documents
+from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.service.web.answers import answer_document, answer_json
 from gatekeeper.service.web.problems import HttpFault
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from gatekeeper.service.store.tables import metadata
+from gatekeeper.service.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
