@@ -49,7 +49,9 @@ format: $(BIN)/.ready
 system:
 	@sh tests/e2e/system.sh
 
+# direnv and sudo, to be compared with; `sudo -n` is left out where it would ask for a password.
 benchmark: $(BIN)/.ready
+	@sh benchmarks/launch/system.sh
 	$(BIN)/python -m benchmarks.launch
 
 docs: $(BIN)/.ready

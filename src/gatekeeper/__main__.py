@@ -4,8 +4,6 @@ A warm launch never gets past `launch.attempt`; nothing is imported that it does
 here, in a sentence and an exit status, wherever they happen.
 """
 
-from __future__ import annotations
-
 import gc
 import sys
 
@@ -20,7 +18,7 @@ _INTERRUPTED = 130
 _BUG, _BUG_IN_RUN = 1, 125
 
 
-def main(arguments: Sequence[str] | None = None, *, world: World | None = None) -> int:
+def main(arguments: "Sequence[str] | None" = None, *, world: "World | None" = None) -> int:
     """Run one command and return the exit status; a launch doesn't return. `arguments` follow the program's name."""
     # A launch makes no garbage worth a search and lives for milliseconds; searches would be a twentieth of it.
     gc.disable()
@@ -44,22 +42,22 @@ def main(arguments: Sequence[str] | None = None, *, world: World | None = None) 
         return _bug(error, _BUG_IN_RUN if command == _RUN else _BUG)
 
 
-def _world() -> World:
+def _world() -> "World":
     from gatekeeper.workstation.posix import PosixWorld
 
     return PosixWorld()
 
 
-def _run(words: Sequence[str], world: World | None) -> int:
+def _run(words: "Sequence[str]", world: "World | None") -> int:
     from gatekeeper.errors import GatekeeperError
-    from gatekeeper.launch.argv import HelpWanted, parse_run
+    from gatekeeper.launch.argv import parse_run
     from gatekeeper.launch.attempt import attempt
 
     world = _world() if world is None else world
     invocation = None
     try:
         parsed = parse_run(words, program=sys.argv[0])
-        if isinstance(parsed, HelpWanted):
+        if parsed is None:
             gc.enable()
             from gatekeeper.cli.app import main as run_command
 
@@ -77,13 +75,13 @@ def _run(words: Sequence[str], world: World | None) -> int:
     return finish(world, invocation, outcome)
 
 
-def _renew(words: Sequence[str], world: World | None) -> int:
+def _renew(words: "Sequence[str]", world: "World | None") -> int:
     """Renew after a launch, in a process without a terminal: `renew --profile NAME TOOL`. Its status is nobody's."""
     from gatekeeper.client.renew import renew_detached
     from gatekeeper.config.load import load_settings
     from gatekeeper.config.merge import read_settings
-    from gatekeeper.config.settings import Settings
     from gatekeeper.errors import GatekeeperError
+    from gatekeeper.workstation.settings import Settings
 
     world = _world() if world is None else world
     match list(words):
@@ -112,7 +110,7 @@ def _interrupted() -> int:
     return _INTERRUPTED
 
 
-def _bug(error: Exception, status: int) -> int:
+def _bug(error: "Exception", status: int) -> int:
     from os import environ
 
     _tell(

@@ -155,6 +155,21 @@ CODES: dict[str, Row] = dict(
             "Too many wrong one-time codes came from here. The service takes none but a right one for a while.",
             "gatekeeper login --code CODE",
         ),
+        _row(
+            "GK207",
+            SIGN_IN,
+            "sign-in not accepted",
+            "The sign-in in the browser didn't lead to one here: the company's identity provider or you refused it, "
+            "or what the provider says of you isn't what this service asks for.",
+            "gatekeeper login",
+        ),
+        _row(
+            "GK208",
+            SIGN_IN,
+            "sign-in not confirmed yet",
+            "The sign-in waits for somebody to confirm it in a browser.",
+            "gatekeeper login --device",
+        ),
         # The 3 hundreds: refusals
         _row(
             "GK301",
@@ -392,6 +407,14 @@ CODES: dict[str, Row] = dict(
             "the call is not one that the service takes",
             "The service refused a call as malformed. Client and service may be too far apart in version.",
             "gatekeeper version",
+        ),
+        _row(
+            "GK605",
+            UNDETERMINED,
+            "another service doesn't answer",
+            "The service needs an answer of another one, such as the company's identity provider, and got none that "
+            "it can use. Nothing is lost: repeat it later. This is not a denial.",
+            "gatekeeper login",
         ),
         # The 7 hundreds: clock and state
         _row(

@@ -4,8 +4,6 @@ An error carries its code and facts; `decision.notice` writes the words, rendere
 only `__main__` exits. Misuse by our own code raises `RuntimeError` and is a bug (GK901).
 """
 
-from __future__ import annotations
-
 
 class Malformed(Exception):
     """Bytes from outside are not what the format allows. `reason` is for a person, never echoed input."""
@@ -23,7 +21,7 @@ class GatekeeperError(Exception):
     """
 
     def __init__(
-        self, code: str, detail: str, *, remedy: str = "", facts: dict[str, object] | None = None
+        self, code: str, detail: str, *, remedy: str = "", facts: "dict[str, object] | None" = None
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
@@ -34,11 +32,3 @@ class GatekeeperError(Exception):
 
 class TrustError(GatekeeperError):
     """A signature, a chain or a claim does not hold (GK501 to GK506)."""
-
-
-class ServiceRefused(GatekeeperError):
-    """The service answered with a code. Its words are quoted, never interpreted."""
-
-
-class ServiceUnreachable(GatekeeperError):
-    """No answer that can be used: refused, timed out, TLS, 429, 5xx, or no code in it (GK601, GK602)."""

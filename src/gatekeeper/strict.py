@@ -1,29 +1,32 @@
-"""Strict JSON and base64url for bytes that may be hostile, with nothing imported but `binascii`.
+"""Strict JSON and base64url for bytes that may be hostile, with nothing imported.
 
 Rules (RFC 8725 and the strict profile of the protocol): UTF-8 only, no duplicate members, no
 floats, bounded size, depth and digits, no lone surrogates, nothing after the value; base64url is
 canonical and unpadded. What a document means is left to `documents`.
 """
 
-from __future__ import annotations
-
-from binascii import Error as _BinasciiError
-from binascii import a2b_base64, b2a_base64
-
 from gatekeeper.errors import Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
 MAX_TOKEN_BYTES = 16 * 1024
 MAX_DEPTH = 16
 MAX_DIGITS = 20  # what a 64-bit number needs: inodes and nanoseconds stand in the state
 
-_WHITE = " \t\n\r"
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _HEX = "0123456789abcdefABCDEF"
-_WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
+_DIGITS = "0123456789"
+_ODD = bytes([*range(32), 0x5C])
+_MARKS = frozenset(":,{}[] \t\n\r")
+_COMMON = frozenset((":", ",", ":{", "},", ":[", "],", "{", "}"))
+_WORDS: "dict[str, object]" = {"true": True, "false": False, "null": None}
+
+# What may come next, in this order: a value; the first value of an array, or its end; a name; the first name of an
+# object, or its end; the colon after a name; the comma after a value, or the end of what holds it.
+_VALUE, _FIRST_VALUE, _NAME, _FIRST_NAME, _COLON, _MORE = range(6)
 
 
 def parse_json(data: bytes, *, max_bytes: int) -> object:
@@ -34,17 +37,20 @@ def parse_json(data: bytes, *, max_bytes: int) -> object:
     """
     if len(data) > max_bytes:
         raise Malformed(f"longer than {max_bytes} bytes")
+    data = data.strip(b" \t\n\r")  # our own files end with a line
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed("not UTF-8") from None
-    value, at = _value(text, _skip(text, 0), 0)
-    if _skip(text, at) != len(text):
-        raise Malformed("something follows the JSON value")
-    return value
+    # Nearly every document: no escape and no control character anywhere, so that each string ends at its next quote.
+    plain = len(data.translate(None, _ODD)) == len(data)
+    pieces = text.split('"') if plain else _pieces(text)
+    if len(pieces) % 2 == 0:
+        raise Malformed("a string does not end")
+    return _built(pieces)
 
 
-def parse_object(data: bytes, *, max_bytes: int) -> dict[str, object]:
+def parse_object(data: bytes, *, max_bytes: int) -> "dict[str, object]":
     """Parse one JSON object from hostile bytes. Raises `Malformed` as `parse_json` does."""
     value = parse_json(data, max_bytes=max_bytes)
     if not isinstance(value, dict):
@@ -52,89 +58,96 @@ def parse_object(data: bytes, *, max_bytes: int) -> dict[str, object]:
     return value
 
 
-def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _WHITE:
-        at += 1
-    return at
+def _built(pieces: "list[str]") -> object:  # noqa: C901, PLR0912 - one loop, since a launch reads some hundred strings
+    """Build the value of what the quotes divide: every second piece is a string, the others hold marks and words."""
+    whole: list[object] = []  # its one item is the value
+    inner: list[object] | dict[str, object] = whole
+    outer: list[list[object] | dict[str, object]] = []
+    want, name = _VALUE, ""
+    for number, piece in enumerate(pieces):
+        if number & 1:
+            if want <= _FIRST_VALUE:
+                if type(inner) is dict:
+                    inner[name] = piece
+                else:
+                    inner.append(piece)  # type: ignore[union-attr]
+                want = _MORE
+            elif want <= _FIRST_NAME:
+                if piece in inner:
+                    raise Malformed("a member name stands twice")
+                name, want = piece, _COLON
+            else:
+                raise Malformed("a string stands where none may")
+            continue
+        for mark in piece if piece in _COMMON else _tokens(piece):
+            if mark == ":":
+                if want != _COLON:
+                    raise Malformed("a colon stands where none may")
+                want = _VALUE
+            elif mark == ",":
+                if want != _MORE or not outer:
+                    raise Malformed("a comma stands where none may")
+                want = _NAME if type(inner) is dict else _VALUE
+            elif mark in ("}", "]"):
+                first = _FIRST_NAME if mark == "}" else _FIRST_VALUE
+                if not outer or (type(inner) is dict) != (mark == "}") or want not in (_MORE, first):
+                    raise Malformed("an object or an array ends where it may not")
+                inner, want = outer.pop(), _MORE
+            elif mark not in " \t\n\r":
+                if want > _FIRST_VALUE:
+                    raise Malformed("a value stands where none may")
+                item: Any = {} if mark == "{" else [] if mark == "[" else _scalar(mark)
+                if type(inner) is dict:
+                    inner[name] = item
+                else:
+                    inner.append(item)  # type: ignore[union-attr]
+                want = _MORE
+                if mark in ("{", "["):
+                    if len(outer) >= MAX_DEPTH:
+                        raise Malformed(f"nested deeper than {MAX_DEPTH}")
+                    outer.append(inner)
+                    inner, want = item, _FIRST_NAME if mark == "{" else _FIRST_VALUE
+    if outer or want != _MORE:
+        raise Malformed("JSON ends too early")
+    return whole[0]
 
 
-def _value(text: str, at: int, depth: int) -> tuple[object, int]:
-    first = text[at : at + 1]
-    if first == '"':
-        return _string(text, at + 1)
-    if first in ("{", "["):
-        if depth >= MAX_DEPTH:
-            raise Malformed(f"nested deeper than {MAX_DEPTH}")
-        return (_object if first == "{" else _array)(text, at + 1, depth + 1)
-    if first in _WORDS:
-        word, value = _WORDS[first]
-        if text.startswith(word, at):
-            return value, at + len(word)
-    if first and first in "-0123456789":
-        return _integer(text, at)
-    raise Malformed("not JSON" if first else "JSON ends too early")
+def _tokens(piece: str) -> "list[str]":
+    """Divide what stands between two strings into marks and words."""
+    tokens = [""]
+    for char in piece:
+        if char in _MARKS:
+            tokens += [char, ""]
+        else:
+            tokens[-1] += char
+    return [mark for mark in tokens if mark]
 
 
-def _mark(text: str, at: int) -> tuple[str, int]:
-    """Return the next character that isn't white and where it stands, "" at the end."""
-    char = text[at : at + 1]
-    if char in _WHITE:
-        at = _skip(text, at)
-        char = text[at : at + 1]
-    return char, at
+def _scalar(word: str) -> object:
+    if word in _WORDS:
+        return _WORDS[word]
+    digits = word.removeprefix("-")
+    if not 0 < len(digits) <= MAX_DIGITS or digits.strip(_DIGITS) or (digits[0] == "0" and len(word) > 1):
+        raise Malformed("not a plain integer")
+    return int(word)
 
 
-def _object(text: str, at: int, depth: int) -> tuple[dict[str, object], int]:
-    members: dict[str, object] = {}
-    mark, at = _mark(text, at)
-    if mark == "}":
-        return members, at + 1
+def _pieces(text: str) -> "list[str]":
+    """Divide a text at its quotes, as `split` does where no string holds an escape or a control character."""
+    pieces: list[str] = []
+    at = 0
     while True:
-        if mark != '"':
-            raise Malformed("a member name is expected")
-        name, at = _string(text, at + 1)
-        if name in members:
-            raise Malformed("a member name stands twice")
-        mark, at = _mark(text, at)
-        if mark != ":":
-            raise Malformed("a colon is expected")
-        at += 1
-        members[name], at = _value(text, _skip(text, at) if text[at : at + 1] in _WHITE else at, depth)
-        mark, at = _mark(text, at)
-        if mark == "}":
-            return members, at + 1
-        if mark != ",":
-            raise Malformed("a comma is expected")
-        mark, at = _mark(text, at + 1)
+        quote = text.find('"', at)
+        if quote < 0:
+            return [*pieces, text[at:]]
+        string, end = _string(text, quote + 1)
+        pieces += [text[at:quote], string]
+        at = end
 
 
-def _array(text: str, at: int, depth: int) -> tuple[list[object], int]:
-    items: list[object] = []
-    mark, at = _mark(text, at)
-    if mark == "]":
-        return items, at + 1
-    while True:
-        item, at = _value(text, at, depth)
-        items.append(item)
-        mark, at = _mark(text, at)
-        if mark == "]":
-            return items, at + 1
-        if mark != ",":
-            raise Malformed("a comma is expected")
-        _, at = _mark(text, at + 1)
-
-
-def _string(text: str, at: int) -> tuple[str, int]:
-    end = text.find('"', at)
-    plain = text[at:end]
-    # Nearly every string. What is printable holds no control character; the rest is looked at closely.
-    if end >= 0 and "\\" not in plain and plain.isprintable():
-        return plain, end + 1
-    return _odd_string(text, at, end)
-
-
-def _odd_string(text: str, at: int, end: int) -> tuple[str, int]:
+def _string(text: str, at: int) -> "tuple[str, int]":
     parts: list[str] = []
+    end = text.find('"', at)
     while True:
         if 0 <= end < at:  # looked for once, not once an escape: that would be quadratic
             end = text.find('"', at)
@@ -152,7 +165,7 @@ def _odd_string(text: str, at: int, end: int) -> tuple[str, int]:
         parts.append(char)
 
 
-def _escape(text: str, at: int) -> tuple[str, int]:
+def _escape(text: str, at: int) -> "tuple[str, int]":
     mark = text[at : at + 1]
     if mark in _ESCAPES:
         return _ESCAPES[mark], at + 1
@@ -175,20 +188,6 @@ def _four_hex(text: str, at: int) -> int:
     return int(digits, 16)
 
 
-def _integer(text: str, at: int) -> tuple[int, int]:
-    start = at
-    if text[at] == "-":
-        at += 1
-    first = at
-    while text[at : at + 1] and text[at] in "0123456789":
-        at += 1
-    if at == first or at - first > MAX_DIGITS or (text[first] == "0" and at - start > 1):
-        raise Malformed("not a plain integer")
-    if text[at : at + 1] and text[at] in ".eE":
-        raise Malformed("not an integer")
-    return int(text[start:at]), at
-
-
 def render_json(value: object) -> bytes:
     """Render a value of JSON types compactly, in the order given. `parse_json` reads it back unchanged.
 
@@ -200,7 +199,7 @@ def render_json(value: object) -> bytes:
     return "".join(out).encode("utf-8")
 
 
-def _render(value: object, put: Callable[[str], None], depth: int) -> None:
+def _render(value: object, put: "Callable[[str], None]", depth: int) -> None:
     if value is None or value is True or value is False:
         put("null" if value is None else "true" if value else "false")
     elif isinstance(value, str):
@@ -227,7 +226,7 @@ def _digits(number: int) -> str:
     return str(int(number))
 
 
-def _render_members(members: Mapping[str, object], put: Callable[[str], None], depth: int) -> None:
+def _render_members(members: "Mapping[str, object]", put: "Callable[[str], None]", depth: int) -> None:
     mark = "{"
     for name, member in members.items():
         if not isinstance(name, str):
@@ -238,7 +237,7 @@ def _render_members(members: Mapping[str, object], put: Callable[[str], None], d
     put("{}" if mark == "{" else "}")
 
 
-def _render_items(items: Sequence[object], put: Callable[[str], None], depth: int) -> None:
+def _render_items(items: "Sequence[object]", put: "Callable[[str], None]", depth: int) -> None:
     mark = "["
     for item in items:
         put(mark)
@@ -254,37 +253,47 @@ def _quoted(text: str) -> str:
     return f'"{plain}"'
 
 
+# base64url by way of octal numbers: six bits are two octal digits, and Python reads and writes numbers of such a base
+# in one pass. A byte whose hexadecimal digits are those two stands for each character: 00 for "A", 77 for "_".
+# (`binascii` is a library to find and load on every start.)
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_OCTAL = bytes([high * 16 + low for high in range(8) for low in range(8)])
+_TO_OCTAL = bytes.maketrans(_ALPHABET, _OCTAL)
+_FROM_OCTAL = bytes.maketrans(_OCTAL, _ALPHABET)
+
+
 def b64url_encode(data: bytes) -> str:
     """Encode as unpadded base64url (RFC 7515 §2)."""
-    text = b2a_base64(data, newline=False).decode("ascii")
-    return text.rstrip("=").replace("+", "-").replace("/", "_")
+    missing = -len(data) % 3
+    number = int.from_bytes(data, "big") << (8 * missing)
+    chars = (len(data) + missing) // 3 * 4
+    text = bytes.fromhex(f"{number:0{2 * chars}o}") if chars else b""
+    return text.translate(_FROM_OCTAL)[: chars - missing].decode("ascii")
 
 
 def b64url_decode(text: str) -> bytes:
     """Decode unpadded, canonical base64url from hostile text.
 
-    CPython's strict mode accepts trailing bits that are not zero (`QR==`), which would give one
-    signed token several spellings; encoding again and comparing closes that.
+    Canonical: bits of the last character that no byte holds are zero. Lenient decoders take `QR` for `QQ`, which
+    would give one signed token several spellings.
 
     Raises:
         Malformed: any character outside the alphabet, padding, or a spelling that is not canonical.
     """
-    if "+" in text or "/" in text or "=" in text or not text.isascii():
+    chars = text.encode("ascii", "replace")
+    if chars.translate(None, _ALPHABET):
         raise Malformed("not canonical base64url")
-    standard = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
-    try:
-        data = a2b_base64(standard, strict_mode=True)
-    except (_BinasciiError, ValueError):
-        raise Malformed("not canonical base64url") from None
-    if b64url_encode(data) != text:
+    size, spare = divmod(6 * len(chars), 8)
+    number = int(chars.translate(_TO_OCTAL).hex() or "0", 8)
+    if spare > 4 or number & ((1 << spare) - 1):
         raise Malformed("not canonical base64url")
-    return data
+    return (number >> spare).to_bytes(size, "big")
 
 
 # Typed reading of parsed members. Each raises `Malformed` naming the member, never its value.
 
 
-def text_of(members: Mapping[str, object], name: str, *, max_chars: int = 1024) -> str:
+def text_of(members: "Mapping[str, object]", name: str, *, max_chars: int = 1024) -> str:
     """Return a required, non-empty text member."""
     value = members.get(name)
     if not isinstance(value, str) or not value or len(value) > max_chars:
@@ -292,7 +301,7 @@ def text_of(members: Mapping[str, object], name: str, *, max_chars: int = 1024) 
     return value
 
 
-def optional_text(members: Mapping[str, object], name: str, *, max_chars: int = 4096) -> str:
+def optional_text(members: "Mapping[str, object]", name: str, *, max_chars: int = 4096) -> str:
     """Return a text member, or "" where it is absent or null."""
     value = members.get(name)
     if value is None:
@@ -302,7 +311,7 @@ def optional_text(members: Mapping[str, object], name: str, *, max_chars: int = 
     return value
 
 
-def integer_of(members: Mapping[str, object], name: str) -> int:
+def integer_of(members: "Mapping[str, object]", name: str) -> int:
     """Return a required integer member that is not negative."""
     value = members.get(name)
     if type(value) is not int or value < 0:
@@ -310,12 +319,12 @@ def integer_of(members: Mapping[str, object], name: str) -> int:
     return value
 
 
-def optional_integer(members: Mapping[str, object], name: str) -> int | None:
+def optional_integer(members: "Mapping[str, object]", name: str) -> "int | None":
     """Return an integer member that is not negative, or None where it is absent or null."""
     return None if members.get(name) is None else integer_of(members, name)
 
 
-def texts_of(members: Mapping[str, object], name: str) -> tuple[str, ...]:
+def texts_of(members: "Mapping[str, object]", name: str) -> "tuple[str, ...]":
     """Return an array of texts; absent counts as empty."""
     value = members.get(name)
     if value is None:
@@ -328,7 +337,7 @@ def texts_of(members: Mapping[str, object], name: str) -> tuple[str, ...]:
     return texts
 
 
-def object_of(members: Mapping[str, object], name: str) -> dict[str, object]:
+def object_of(members: "Mapping[str, object]", name: str) -> "dict[str, object]":
     """Return a required object member."""
     value = members.get(name)
     if not isinstance(value, dict):
@@ -336,7 +345,7 @@ def object_of(members: Mapping[str, object], name: str) -> dict[str, object]:
     return value
 
 
-def objects_of(members: Mapping[str, object], name: str) -> tuple[dict[str, object], ...]:
+def objects_of(members: "Mapping[str, object]", name: str) -> "tuple[dict[str, object], ...]":
     """Return an array of objects; absent counts as empty."""
     value = members.get(name)
     if value is None:
@@ -346,7 +355,7 @@ def objects_of(members: Mapping[str, object], name: str) -> tuple[dict[str, obje
     return _all_objects(value, name)
 
 
-def _all_objects(items: Iterable[object], name: str) -> tuple[dict[str, object], ...]:
+def _all_objects(items: "Iterable[object]", name: str) -> "tuple[dict[str, object], ...]":
     objects = []
     for item in items:
         if not isinstance(item, dict):
@@ -355,7 +364,7 @@ def _all_objects(items: Iterable[object], name: str) -> tuple[dict[str, object],
     return tuple(objects)
 
 
-def text_map_of(members: Mapping[str, object], name: str) -> dict[str, str]:
+def text_map_of(members: "Mapping[str, object]", name: str) -> "dict[str, str]":
     """Return an object whose members are all texts; absent counts as empty."""
     value = members.get(name)
     if value is None:

@@ -10,8 +10,6 @@ which costs more than the signature check). A subclass lists annotated fields an
 Fields become slots, construction is by keyword only, assignment is refused.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self, dataclass_transform
@@ -30,7 +28,7 @@ class ValueType(type):
         _fields: tuple[str, ...]
         _defaults: dict[str, Any]
 
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> ValueType:
+    def __new__(cls, name: str, bases: "tuple[type, ...]", namespace: "dict[str, Any]") -> "ValueType":
         """Make the class with its annotated fields as slots."""
         named = namespace.get("__annotations__")
         namespace["__slots__"] = ()
@@ -53,22 +51,21 @@ class Value(metaclass=ValueType):
     def __init__(self, **given: object) -> None:
         cls = type(self)
         put = object.__setattr__
+        if len(given) != len(cls._fields):
+            given = {**cls._defaults, **given}
         for field in cls._fields:
-            if field in given:
-                put(self, field, given.pop(field))
-            elif field in cls._defaults:
-                put(self, field, cls._defaults[field])
-            else:
+            if field not in given:
                 raise TypeError(f"{cls.__name__} needs {field}")
-        if given:
-            raise TypeError(f"{cls.__name__} has no {', '.join(sorted(given))}")
+            put(self, field, given[field])
+        if len(given) != len(cls._fields):
+            raise TypeError(f"{cls.__name__} has no {', '.join(sorted({*given} - {*cls._fields}))}")
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: "Any") -> "Self":
         """Return a copy with the named fields changed."""
         cls = type(self)
         return cls(**{f: changes.pop(f, getattr(self, f)) for f in cls._fields}, **changes)
 
-    def _content(self) -> tuple[object, ...]:
+    def _content(self) -> "tuple[object, ...]":
         return tuple(getattr(self, field) for field in type(self)._fields)
 
     def __eq__(self, other: object) -> bool:

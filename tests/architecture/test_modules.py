@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.fakes.workstation import RealWorkstation
+from tests.fakes.workstation import TRUST, RealWorkstation
 
-from gatekeeper.documents.launch_token import Exclusion
+from gatekeeper.documents.launch_token import Exclusion, Identity
+from gatekeeper.workstation.posix import PosixWorld
+from gatekeeper.workstation.tables import keep_tables
 
 SOURCE = str(Path(__file__).parents[2] / "src")
 OURS = [
@@ -19,39 +22,32 @@ OURS = [
     "gatekeeper.errors",
     "gatekeeper.strict",
     "gatekeeper.values",
-    "gatekeeper.config",
-    "gatekeeper.config.settings",
     "gatekeeper.decision",
     "gatekeeper.decision.decide",
     "gatekeeper.decision.facts",
-    "gatekeeper.decision.freshness",
-    "gatekeeper.decision.identity",
-    "gatekeeper.decision.plan",
-    "gatekeeper.decision.versions",
     "gatekeeper.documents",
     "gatekeeper.documents.launch_token",
     "gatekeeper.launch",
     "gatekeeper.launch.argv",
     "gatekeeper.launch.attempt",
     "gatekeeper.launch.find",
-    "gatekeeper.launch.gather",
-    "gatekeeper.launch.perform",
-    "gatekeeper.launch.recognise",
     "gatekeeper.trust",
-    "gatekeeper.trust.jws",
+    "gatekeeper.trust.chain",
     "gatekeeper.trust.p256",
-    "gatekeeper.trust.root",
     "gatekeeper.workstation",
-    "gatekeeper.workstation.paths",
     "gatekeeper.workstation.posix",
-    "gatekeeper.workstation.records",
+    "gatekeeper.workstation.settings",
     "gatekeeper.workstation.state",
-    "gatekeeper.workstation.tables",
-    "gatekeeper.workstation.world",
 ]
+# Parts of Python that a module of the launch path does without, and any other may need: each is a file of its own to
+# find and run, as dear as a module of ours.
+COLD = ["__future__", "errno"]
+# What a launch loads in addition whose tool is an npm package, approved by a range of versions.
+PACKAGE = ["gatekeeper.decision.versions", "gatekeeper.launch.recognise", *COLD]
 # What a launch loads in addition whose token is not for everywhere.
 WHERE = [
     "gatekeeper.decision.locations",
+    "gatekeeper.decision.obstacles",
     "gatekeeper.launch.git_config",
     "gatekeeper.launch.git_files",
     "gatekeeper.launch.remotes",
@@ -59,7 +55,7 @@ WHERE = [
     "gatekeeper.launch.ssh_hosts",
 ]
 # Parts of Python: C code, and what a start without `site` hasn't loaded yet.
-PYTHONS = ["__future__", "_sha256", "_sha2", "binascii", "errno", "gc"]
+PYTHONS = ["_sha256", "_sha2", "gc"]
 WITHOUT_SITE = ["_collections_abc", "_stat", "genericpath", "os", "os.path", "posixpath", "stat"]
 FORBIDDEN = [
     "typer",
@@ -120,9 +116,15 @@ def modules_of(workstation: RealWorkstation, *arguments: str) -> dict[str, list[
     return told
 
 
-def prepared(place: Path, **changes: object) -> RealWorkstation:
-    """Make a workstation in a repository whose configuration was parsed already, by one cold start."""
+def prepared(place: Path, *, changes: Mapping[str, object], layout: str = "") -> RealWorkstation:
+    """Make a workstation in a repository whose configuration was parsed already, by one cold start.
+
+    `layout` is where the tool's executable lies, "" for npm's.
+    """
     made = RealWorkstation(place, tool="exit 0", **changes)  # type: ignore[arg-type]
+    if layout:
+        made.lay_out(layout)
+    keep_tables(PosixWorld(), str(made.profile), (TRUST.approval.public, TRUST.root_key.public))
     (place / ".git" / "objects").mkdir(parents=True)
     (place / ".git" / "refs").mkdir()
     (place / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
@@ -138,21 +140,31 @@ def prepared(place: Path, **changes: object) -> RealWorkstation:
 
 
 EXCLUDING = {"exclude": (Exclusion(pattern="github.com/acme/crown/**", rule="zone:crown"),)}
+BY_LAYOUT = {"identities": (Identity(native="claude"),)}
 
 
-@pytest.mark.parametrize(("changes", "more"), [({}, []), (EXCLUDING, WHERE)], ids=["everywhere", "excluding"])
+@pytest.mark.parametrize(
+    ("layout", "changes", "more"),
+    [
+        ("share/claude/versions/2.1.3", BY_LAYOUT, []),
+        ("", {}, PACKAGE),
+        ("", EXCLUDING, [*PACKAGE, *WHERE]),
+    ],
+    ids=["everywhere", "package", "excluding"],
+)
 def test_a_warm_launch_loads_exactly_the_reviewed_modules(
-    tmp_path: Path, changes: dict[str, object], more: list[str]
+    tmp_path: Path, layout: str, changes: dict[str, object], more: list[str]
 ) -> None:
     """Beyond bare Python, a launch loads the modules above and no other. Whoever adds one adds it here, with a reason."""
-    loaded = set(modules_of(prepared(tmp_path, **changes), "run", "claude", "--version")["loaded"])
+    workstation = prepared(tmp_path, layout=layout, changes=changes)
+    loaded = set(modules_of(workstation, "run", "claude", "--version")["loaded"])
     assert loaded - set(PYTHONS) - set(WITHOUT_SITE) == {*OURS, *more}
 
 
 @pytest.mark.parametrize("arguments", [("run", "claude"), ("run", "--result-file", "verdict.json", "claude")])
 def test_no_launch_loads_what_is_slow(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """None of the forbidden modules is loaded, with a repository to read and with a result file either."""
-    everything = modules_of(prepared(tmp_path, **EXCLUDING), *arguments)["all"]
+    everything = modules_of(prepared(tmp_path, changes=EXCLUDING), *arguments)["all"]
     assert "gatekeeper.launch.repository" in everything
     assert not {name.split(".")[0] for name in everything} & set(FORBIDDEN)
 

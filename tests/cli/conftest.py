@@ -12,20 +12,22 @@ from tests.fakes.world import FakeWorld
 
 from gatekeeper.cli.app import main
 from gatekeeper.cli.here import Here
+from gatekeeper.client.authorization import DeviceCode, Question
 from gatekeeper.client.credentials import Stored
+from gatekeeper.client.service_errors import ServiceUnreachable
 from gatekeeper.client.signin import SignedIn, SignedOut
-from gatekeeper.decision.facts import Refused, Renewed
+from gatekeeper.decision.obstacles import Refused, Renewed
 from gatekeeper.documents.api import GrantView, NewRequest, Problem, RequestView
 from gatekeeper.documents.catalogue import Catalogue, CatalogueTool, render_catalogue
 from gatekeeper.documents.launch_token import Identity
-from gatekeeper.errors import ServiceUnreachable
+from gatekeeper.documents.terms import TermsView
 from gatekeeper.trust.published import CATALOGUE_TYP
 from gatekeeper.trust.sign import sign_token
-from gatekeeper.workstation.state import save_catalogue
+from gatekeeper.workstation.keeping import save_catalogue
 
 if TYPE_CHECKING:
     from gatekeeper.cli.calls import Calls
-    from gatekeeper.decision.facts import Renewal
+    from gatekeeper.decision.obstacles import Renewal
 
 DAY = 24 * HOUR
 
@@ -128,11 +130,13 @@ class FakeCalls:
         self.granted: tuple[GrantView, ...] | Exception = ()
         self.recorded: tuple[RequestView, bool] = (request_view(), True)
         self.lost_answers = 0
+        self.waiting: tuple[RequestView, ...] = ()
         self.answer: RequestView | BaseException = request_view(
             state="approved", grant="G-2", decided_by="sam@acme.example"
         )
         self.stored = Stored(where="file", path="/home/ada/.local/share/gatekeeper/credential")
         self.signed_out = SignedOut(revoked=True)
+        self.usual = "code"
         self.kept_sign_in: SignedIn | None = None
         self.catalogue_error: Exception | None = None
 
@@ -196,6 +200,26 @@ class FakeCalls:
             raise self.answer
         return self.answer
 
+    def reply(self, request_id: str, text: str) -> RequestView:
+        """Record the answer."""
+        self.asked.append(("reply", request_id, text))
+        return request_view(id=request_id)
+
+    def inbox(self) -> Sequence[RequestView]:
+        """Give what waits for a review."""
+        self.asked.append(("inbox",))
+        return self.waiting
+
+    def terms(self, tool: str) -> TermsView:
+        """Give the terms."""
+        self.asked.append(("terms", tool))
+        return TermsView(tool=tool, version=2, sha256="ab" * 32, text="Be careful.\n", accepted=False)
+
+    def accept_terms(self, terms: TermsView) -> TermsView:
+        """Accept them."""
+        self.asked.append(("accept_terms", terms.tool, terms.sha256))
+        return terms.replace(accepted=True)
+
     def sign_in(self, *, code: str, device_name: str) -> SignedIn:
         """Enrol."""
         self.asked.append(("sign_in", code, device_name))
@@ -207,6 +231,28 @@ class FakeCalls:
             service=ISSUER,
             stored=self.stored,
         )
+
+    def usual_sign_in(self) -> str:
+        """Say what the test wants."""
+        self.asked.append(("usual_sign_in",))
+        return self.usual
+
+    def sign_in_by_browser(self, *, device_name: str, ask: Callable[[Question], tuple[str, str]]) -> SignedIn:
+        """Enrol, once the browser was asked."""
+        question = Question(
+            service=ISSUER, device_name=device_name, challenge="c" * 43, jkt="k" * 43, state="state-1"
+        )
+        self.asked.append(("sign_in_by_browser", device_name, *ask(question)))
+        return self.sign_in(code="", device_name=device_name)
+
+    def sign_in_by_device_code(
+        self, *, device_name: str, show: Callable[[DeviceCode], None], pause: Callable[[float], None]
+    ) -> SignedIn:
+        """Enrol, once a code was shown."""
+        pause(0)
+        show(DeviceCode(user_code="BCDF-GHJK", page=f"{ISSUER}/sign-in/device", expires_in=600))
+        self.asked.append(("sign_in_by_device_code", device_name))
+        return self.sign_in(code="", device_name=device_name)
 
     def sign_in_again(self) -> SignedIn | None:
         """Say what the test wants."""

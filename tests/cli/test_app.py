@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from tests.cli.conftest import Desk
@@ -15,12 +16,12 @@ from tests.fakes.world import FakeWorld
 
 from gatekeeper.cli.app import COMMANDS, build_command, main
 from gatekeeper.cli.here import Here
+from gatekeeper.client.service_errors import ServiceRefused
 from gatekeeper.codes import CODES
-from gatekeeper.errors import GatekeeperError, ServiceRefused
+from gatekeeper.errors import GatekeeperError
 
 OURS = [name for name in COMMANDS if name not in ("service", "demo")]
 NOT_YET = (
-    "review",
     "shims",
     "doctor",
     "scan",
@@ -318,7 +319,8 @@ class TestProcess:
         import pty
 
         parent, child = pty.openpty()
-        environment = {**os.environ, "GATEKEEPER_SERVICE": "http://127.0.0.1:9"}
+        service = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # knows no method: people sign in with a code
+        environment = {**os.environ, "GATEKEEPER_SERVICE": f"http://127.0.0.1:{service.server_port}"}
         config = os.path.join(environment["XDG_CONFIG_HOME"], "gatekeeper")  # noqa: PTH118
         os.makedirs(config)  # noqa: PTH103
         with open(f"{config}/config.toml", "w", encoding="utf-8") as file:  # noqa: PTH123
@@ -332,6 +334,8 @@ class TestProcess:
             start_new_session=True,
         )
         os.close(child)
+        service.handle_request()
+        service.server_close()
         seen = b""
         while b"One-time code" not in seen:
             seen += os.read(parent, 1024)

@@ -11,7 +11,7 @@ from tests.fakes.workstation import TRUST, keep
 
 from gatekeeper.cli.check import exit_of
 from gatekeeper.codes import EXIT_PRECEDENCE
-from gatekeeper.decision.facts import Refused, Unreachable, Untrusted
+from gatekeeper.decision.obstacles import Refused, Unreachable, Untrusted
 from gatekeeper.documents.api import Problem
 
 

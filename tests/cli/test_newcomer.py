@@ -15,8 +15,8 @@ from gatekeeper.cli.approvals import CACHE, SERVICE, Standing, scope_words
 from gatekeeper.cli.moments import render_brief
 from gatekeeper.cli.run import report
 from gatekeeper.codes import CODES
-from gatekeeper.decision.facts import Refuse, Renewed
 from gatekeeper.decision.notice import Scene, error_notice, notice_for
+from gatekeeper.decision.obstacles import Refuse, Renewed
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.launch.argv import Invocation
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.cli.conftest import Desk, request_view
 
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
 from gatekeeper.documents.api import NewRequest, Problem
-from gatekeeper.errors import ServiceRefused, ServiceUnreachable
 
 
 def sent(desk: Desk) -> NewRequest:
@@ -171,3 +171,115 @@ class TestRequests:
         desk.calls.standing_requests = ServiceUnreachable("GK601", "refused")
         status, found = desk.json("requests")
         assert (status, found["code"]) == (6, "GK601")
+
+
+class TestForOthers:
+    """Teams and workloads."""
+
+    def test_a_team_is_named(self, desk: Desk) -> None:
+        """What was said is sent, and whom it is for is shown."""
+        desk.calls.recorded = (
+            request_view(
+                subject_name="group:web (2)",
+                requester_name="ada@acme.example",
+                members=("gus@acme.example", "hal@acme.example"),
+                waits_for=("1 of security", "the manager"),
+                notes=("The service knows no manager of hal@acme.example.",),
+            ),
+            True,
+        )
+        status, out, _ = desk.run("request", "codex", "--reason", "x", "--for-group", "web")
+        assert (status, sent(desk).group) == (0, "web")
+        for words in ("gus@acme.example", "Waits for: 1 of security, the manager", "knows no manager"):
+            assert words in out
+
+    @pytest.mark.parametrize(
+        ("options", "members"),
+        [
+            (["--for-subject", "a@x", "--for-subject", "b@x"], {"subjects": ("a@x", "b@x")}),
+            (["--for-workload", "ci:acme/web"], {"workload": "ci:acme/web"}),
+        ],
+    )
+    def test_people_and_workloads(self, desk: Desk, options: list[str], members: dict[str, object]) -> None:
+        """As they were written."""
+        assert desk.run("request", "codex", "--reason", "x", *options)[0] == 0
+        assert sent(desk) == NewRequest(tool="codex", reason="x").replace(**members)
+
+    def test_one_of_them(self, desk: Desk) -> None:
+        """Two are a usage error, before anything is sent."""
+        options = ("--for-group", "web", "--for-workload", "ci:acme/web")
+        assert desk.run("request", "codex", "--reason", "x", *options)[0] == 2
+        assert desk.calls.asked == []
+
+
+class TestRenew:
+    """`--renew`."""
+
+    def test_takes_the_last_approved_again(self, desk: Desk) -> None:
+        """Reason, zones, duration and ticket; what is said anew counts."""
+        desk.calls.standing_requests = (
+            request_view(id="R-3", state="denied", reason="other"),
+            request_view(id="R-2", state="approved", reason="the parser", zones=("a",), ticket="B-1"),
+            request_view(id="R-4", tool="claude", state="approved"),
+        )
+        assert desk.run("request", "codex", "--renew", "--for", "7d")[0] == 0
+        assert sent(desk) == NewRequest(
+            tool="codex", reason="the parser", duration="7d", zones=("a",), ticket="B-1"
+        )
+
+    def test_without_an_earlier_one(self, desk: Desk) -> None:
+        """There is nothing to renew, and the command to type is said."""
+        status, _, err = desk.run("request", "codex", "--renew")
+        assert status == 2
+        assert 'gatekeeper request codex --reason "…"' in err
+
+
+class TestTerms:
+    """`--accept-terms`."""
+
+    def test_are_accepted_with_the_request(self, desk: Desk) -> None:
+        """The text is shown, and this device signs."""
+        desk.calls.recorded = (request_view(terms_needed=True), True)
+        _, _, err = desk.run("request", "codex", "--reason", "x", "--accept-terms")
+        assert desk.calls.names() == ["create_request", "terms", "accept_terms"]
+        assert "Be careful." in err
+
+    def test_are_never_accepted_unasked(self, desk: Desk) -> None:
+        """The command to accept them is said, and the request stands."""
+        desk.calls.recorded = (request_view(terms_needed=True), True)
+        status, _, err = desk.run("request", "codex", "--reason", "x")
+        assert status == 0
+        assert desk.calls.names() == ["create_request", "terms"]
+        assert "gatekeeper request codex --accept-terms" in err
+
+    def test_alone(self, desk: Desk) -> None:
+        """Without a reason nothing is asked for."""
+        status, found = desk.json("request", "codex", "--accept-terms")
+        assert (status, found["terms_accepted"]) == (0, True)
+        assert desk.calls.names() == ["terms", "accept_terms"]
+
+
+class TestOutcomes:
+    """What a request has become."""
+
+    def test_a_place_in_the_queue(self, desk: Desk) -> None:
+        """Exit 5, with the place."""
+        desk.calls.answer = request_view(state="approved", place=3, grant="G-2")
+        status, out, _ = desk.run("request", "codex", "--reason", "x", "--wait")
+        assert status == 5
+        assert "place 3 in the queue" in out
+        desk.calls.standing_requests = (desk.calls.answer,)
+        assert "place 3 in the queue" in desk.run("requests")[1]
+
+    def test_a_question(self, desk: Desk) -> None:
+        """With the command to answer it; the answer is sent."""
+        desk.calls.answer = request_view(
+            state="question", question="Which service?", question_by="sam@acme.example"
+        )
+        status, out, _ = desk.run("request", "codex", "--reason", "x", "--wait")
+        assert status == 5
+        assert "sam@acme.example asks about R-1: Which service?" in out
+        assert 'gatekeeper requests reply R-1 "…"' in out
+        assert desk.run("requests", "reply", "r-1", "Billing.")[0] == 0
+        assert ("reply", "R-1", "Billing.") in desk.calls.asked
+        assert desk.run("requests", "reply", "R-1")[0] == 2

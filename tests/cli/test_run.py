@@ -24,17 +24,18 @@ from tests.fakes.workstation import (
 from tests.fakes.world import Executed, FakeWorld
 
 from gatekeeper.cli.run import finish
-from gatekeeper.decision.facts import Refused, Renewed, Unreachable, Untrusted
+from gatekeeper.client.service_errors import ServiceRefused
+from gatekeeper.decision.obstacles import Refused, Renewed, Unreachable, Untrusted
 from gatekeeper.documents.api import NewRequest, Problem, RequestView
 from gatekeeper.documents.launch_token import Identity
-from gatekeeper.errors import ServiceRefused
 from gatekeeper.launch.argv import Invocation
 from gatekeeper.launch.attempt import attempt
-from gatekeeper.workstation.state import TokenState, device_mark, save_backoff, save_high_water, save_token
+from gatekeeper.workstation.keeping import save_backoff, save_token
+from gatekeeper.workstation.state import TokenState, device_mark, save_high_water
 
 if TYPE_CHECKING:
     from gatekeeper.cli.calls import Calls
-    from gatekeeper.decision.facts import Renewal
+    from gatekeeper.decision.obstacles import Renewal
 
 SOURCE = str(Path(__file__).parents[2] / "src")
 LOST = Unreachable(code="GK601", detail="no answer within 2 s")

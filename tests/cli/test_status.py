@@ -7,7 +7,8 @@ from tests.cli.conftest import DAY, Desk, grant_view, keep_catalogue, request_vi
 from tests.fakes.facts import NOW
 from tests.fakes.workstation import PROFILE, TRUST, keep
 
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
+from gatekeeper.errors import GatekeeperError, TrustError
 
 
 class TestStatus:

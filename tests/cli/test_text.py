@@ -28,8 +28,8 @@ from gatekeeper.cli.formats.text import (
 )
 from gatekeeper.codes import CODES
 from gatekeeper.decision import notice as words
-from gatekeeper.decision.facts import Pending, Refuse, Undetermined
 from gatekeeper.decision.notice import Notice, Scene, notice_for
+from gatekeeper.decision.obstacles import Pending, Refuse, Undetermined
 from gatekeeper.documents.api import Problem
 from gatekeeper.errors import GatekeeperError
 

@@ -18,7 +18,7 @@ from gatekeeper.cli.explain import find_row
 from gatekeeper.client.credentials import Stored
 from gatekeeper.client.signin import SignedOut
 from gatekeeper.codes import CODES
-from gatekeeper.decision.facts import Refused, Renewed, Unreachable, Untrusted
+from gatekeeper.decision.obstacles import Refused, Renewed, Unreachable, Untrusted
 from gatekeeper.documents.api import Problem
 from gatekeeper.errors import GatekeeperError
 

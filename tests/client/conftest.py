@@ -10,7 +10,7 @@ from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.http import Http
 from gatekeeper.client.signin import sign_in_with_code
-from gatekeeper.config.settings import Settings
+from gatekeeper.workstation.settings import Settings
 
 STATE = "/home/ada/.local/state/gatekeeper"
 DIRECTORY = f"{STATE}/profiles/default"

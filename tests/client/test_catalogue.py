@@ -11,11 +11,12 @@ from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.catalogue import ASKED, refresh_catalogue
 from gatekeeper.client.root import refresh_root
+from gatekeeper.client.service_errors import ServiceUnreachable
 from gatekeeper.client.session import open_session
-from gatekeeper.config.settings import Settings
 from gatekeeper.documents.catalogue import Catalogue
-from gatekeeper.errors import ServiceUnreachable, TrustError
+from gatekeeper.errors import TrustError
 from gatekeeper.trust.sign import SigningKey
+from gatekeeper.workstation.settings import Settings
 
 HOUR = 3600
 FILE = f"{DIRECTORY}/catalogue.json"

@@ -20,11 +20,11 @@ from gatekeeper.client.credentials import (
     load_credential,
     save_credential,
 )
-from gatekeeper.config.settings import Settings
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.strict import parse_object, render_json
 from gatekeeper.trust.sign import SigningKey
 from gatekeeper.workstation.posix import PosixWorld
+from gatekeeper.workstation.settings import Settings
 
 ISSUER = "https://gatekeeper.acme.example"
 JWK = render_json(SigningKey.generate().private_jwk()).decode()

@@ -26,7 +26,8 @@ from tests.fakes.service import (
 )
 
 from gatekeeper.client.http import Http
-from gatekeeper.errors import GatekeeperError, ServiceUnreachable
+from gatekeeper.client.service_errors import ServiceUnreachable
+from gatekeeper.errors import GatekeeperError
 
 ROOT = "/.well-known/gatekeeper/root/latest"
 

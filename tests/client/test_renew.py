@@ -27,24 +27,22 @@ from tests.fakes.service import (
 from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.renew import renew, renew_detached, sync
-from gatekeeper.config.settings import Settings
-from gatekeeper.decision.facts import Refused, Renewed, Unreachable, Untrusted
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
+from gatekeeper.decision.obstacles import Refused, Renewed, Unreachable, Untrusted
 from gatekeeper.documents.launch_token import parse_launch_token
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
-from gatekeeper.trust.jws import ApprovalKeys, verify_launch_token
+from gatekeeper.errors import GatekeeperError, TrustError
+from gatekeeper.trust.chain import ApprovalKeys, verify_launch_token
 from gatekeeper.trust.library import verify_es256
 from gatekeeper.trust.sign import SigningKey
+from gatekeeper.workstation.keeping import list_tokens, load_backoff, renewal_lock, save_backoff
 from gatekeeper.workstation.posix import PosixWorld
+from gatekeeper.workstation.settings import Settings
 from gatekeeper.workstation.state import (
     DeviceState,
     TokenState,
-    list_tokens,
-    load_backoff,
     load_device,
     load_high_water,
     load_token,
-    renewal_lock,
-    save_backoff,
     save_high_water,
 )
 

@@ -9,10 +9,11 @@ from tests.fakes.service import Answer, Lie, ServiceSimulator, cut, html, huge, 
 from tests.fakes.world import FakeWorld
 
 from gatekeeper.client import requests
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
 from gatekeeper.client.session import Session, open_session
-from gatekeeper.config.settings import Settings
 from gatekeeper.documents.api import NewRequest, RequestView
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.workstation.settings import Settings
 
 NEW = NewRequest(tool="codex", reason="pair programming on the parser", duration="30d")
 

@@ -23,11 +23,12 @@ from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.http import Http
 from gatekeeper.client.root import newer_root, refresh_root, require_current
-from gatekeeper.config.settings import Settings
-from gatekeeper.errors import GatekeeperError, ServiceUnreachable, TrustError
-from gatekeeper.trust.root import TrustedRoot
+from gatekeeper.client.service_errors import ServiceUnreachable
+from gatekeeper.errors import GatekeeperError, TrustError
+from gatekeeper.trust.chain import TrustedRoot
 from gatekeeper.trust.sign import SigningKey
-from gatekeeper.workstation.state import RootState, load_root
+from gatekeeper.workstation.keeping import RootState, load_root
+from gatekeeper.workstation.settings import Settings
 
 PATH = "/.well-known/gatekeeper/root"
 Fetch = Callable[..., TrustedRoot]

@@ -21,17 +21,12 @@ from tests.fakes.service import (
 from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.http import Http
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
 from gatekeeper.client.session import Session, open_session
-from gatekeeper.config.settings import Settings
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable
-from gatekeeper.workstation.state import (
-    TokenState,
-    list_tokens,
-    load_backoff,
-    load_nonce,
-    save_backoff,
-    save_token,
-)
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.workstation.keeping import list_tokens, load_backoff, load_nonce, save_backoff, save_token
+from gatekeeper.workstation.settings import Settings
+from gatekeeper.workstation.state import TokenState
 
 HELD = TokenState(mark="m", tool="claude", executables=(), token=b"t")
 

@@ -24,23 +24,20 @@ from tests.fakes.service import (
 from tests.fakes.world import FakeWorld
 
 from gatekeeper.client.credentials import Credential, load_credential
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
 from gatekeeper.client.signin import sign_in_again, sign_in_with_code, sign_out
-from gatekeeper.config.settings import Settings
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.errors import GatekeeperError, TrustError
 from gatekeeper.trust.sign import SigningKey
-from gatekeeper.workstation.state import (
-    DeviceState,
+from gatekeeper.workstation.keeping import (
     RootState,
-    TokenState,
-    device_mark,
     list_tokens,
-    load_device,
-    load_high_water,
     load_root,
     save_backoff,
     save_device,
     save_token,
 )
+from gatekeeper.workstation.settings import Settings
+from gatekeeper.workstation.state import DeviceState, TokenState, device_mark, load_device, load_high_water
 
 FILE = "/home/ada/.local/share/gatekeeper/credentials/default.json"
 WRITES = ("replace", "remove", "make_directory", "lock")

@@ -13,9 +13,9 @@ from tests.config.conftest import DROP_IN, MANAGED, PIN, PIN_2, PIN_3, STATE, SY
 from gatekeeper.config.keys import KEYS
 from gatekeeper.config.load import list_files, list_values, load_settings
 from gatekeeper.config.merge import merge_settings, read_settings
-from gatekeeper.config.settings import VARIABLES, NeedsLoad, Settings, kept_settings
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.strict import render_json
+from gatekeeper.workstation.settings import NEEDS_LOAD, VARIABLES, Settings, kept_settings
 
 HTTPS = "https://gatekeeper.acme.example"
 USER_TOML = f'service = "{HTTPS}"\ntrust_roots = ["{PIN}"]\n'
@@ -36,7 +36,7 @@ def refused(world: Workstation, profile: str = "") -> GatekeeperError:
     with suppress(GatekeeperError):
         by_launch.append(read_settings(world, profile=profile))
     # The launch refuses too, or sends to the command, which does.
-    assert all(isinstance(outcome, NeedsLoad) for outcome in by_launch)
+    assert all(outcome is NEEDS_LOAD for outcome in by_launch)
     return by_load.value
 
 
@@ -294,7 +294,7 @@ def test_a_launch_reads_the_snapshot(world: Workstation) -> None:
     """Without a snapshot the TOML must be loaded first; then launch and command agree on every value and origin."""
     world.user(USER_TOML + '[profiles.work]\nverifier = "library"')
     world.system('credential_store = "file"')
-    assert isinstance(read_settings(world), NeedsLoad)
+    assert read_settings(world) is NEEDS_LOAD
     for profile in ("", "work"):
         assert load_settings(world, profile=profile) == read(world, profile=profile)
     assert read(world, profile="work").verifier == "library"
@@ -348,14 +348,14 @@ def test_a_changed_file_needs_loading(world: Workstation) -> None:
     world.user(USER_TOML)
     load_settings(world)
     world.system('verifier = "library"')
-    assert isinstance(read_settings(world), NeedsLoad)
+    assert read_settings(world) is NEEDS_LOAD
     load_settings(world)
     assert read(world).verifier == "library"
     world.user(USER_TOML.replace("https://gatekeeper", "https://gatekeepes"))  # of the same length
-    assert isinstance(read_settings(world), NeedsLoad)
+    assert read_settings(world) is NEEDS_LOAD
     load_settings(world)
     del world.files[USER]
-    assert isinstance(read_settings(world), NeedsLoad)
+    assert read_settings(world) is NEEDS_LOAD
     load_settings(world)
     assert read(world).service == ""
     del world.files[SYSTEM]
@@ -368,7 +368,7 @@ def test_another_directory_needs_loading(world: Workstation) -> None:
     load_settings(world)
     world.variables["GATEKEEPER_CONFIG_DIR"] = "/other"
     world.write("/other/config.toml", 'verifier = "library"')
-    assert isinstance(read_settings(world), NeedsLoad)
+    assert read_settings(world) is NEEDS_LOAD
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_a_damaged_snapshot_needs_loading(world: Workstation, data: bytes) -> No
     world.user(USER_TOML)
     load_settings(world)
     world.files[f"{STATE}/config.json"] = data
-    assert isinstance(read_settings(world), NeedsLoad)
+    assert read_settings(world) is NEEDS_LOAD
 
 
 def test_a_snapshot_holds_no_more_than_a_file_may(world: Workstation) -> None:
@@ -398,7 +398,7 @@ def test_a_snapshot_holds_no_more_than_a_file_may(world: Workstation) -> None:
     data = world.files[path]
     assert isinstance(data, bytes)
     world.files[path] = data.replace(b"https://", b"http:///")
-    assert isinstance(merge_settings(world, profile=""), NeedsLoad)
+    assert merge_settings(world, profile="") is NEEDS_LOAD
 
 
 def test_managed_wins_over_a_forged_snapshot(world: Workstation) -> None:
@@ -417,7 +417,7 @@ def test_a_disk_that_refuses_makes_launches_slower_only(world: Workstation) -> N
     assert load_settings(world).service == HTTPS
     world.refusing = {"make_directory"}
     assert load_settings(world).service == HTTPS
-    assert isinstance(read_settings(world), NeedsLoad)
+    assert read_settings(world) is NEEDS_LOAD
 
 
 # What is wrong

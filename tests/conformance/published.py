@@ -31,6 +31,15 @@ def load_published(name: str) -> Any:
     pytest.skip(f"published vectors are absent: {name}; set GATEKEEPER_VECTORS to the folder that has it")
 
 
+def names_of(folder: str) -> list[str]:
+    """Return the names of every JSON file below `folder`, or skip the test that asks."""
+    for place in _PLACES:
+        if (place / folder).is_dir():
+            found = sorted((place / folder).rglob("*.json"))
+            return [str(path.relative_to(place)) for path in found]
+    pytest.skip(f"published vectors are absent: {folder}; set GATEKEEPER_VECTORS to the folder that has it")
+
+
 def load_wycheproof(name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return every (group, case) of a Wycheproof file, after checking that none is missing."""
     document = load_published(f"wycheproof/{name}")

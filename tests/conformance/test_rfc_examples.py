@@ -9,11 +9,11 @@ from tests.conformance.published import load_published
 
 from gatekeeper.errors import TrustError
 from gatekeeper.strict import b64url_decode, b64url_encode, render_json
-from gatekeeper.trust import library, p256
+from gatekeeper.trust import library, p256_plain
+from gatekeeper.trust.chain import ApprovalKeys, PublicKey, verify_launch_token
 from gatekeeper.trust.dpop import DpopError, access_token_hash, verify_proof
-from gatekeeper.trust.jws import ApprovalKeys, PublicKey, verify_launch_token
 from gatekeeper.trust.p256 import sha256
-from gatekeeper.trust.root import log_thumbprint
+from gatekeeper.trust.root_documents import log_thumbprint
 
 
 def _example(name: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def test_rfc_7515_a3_signature_holds_for_both_verifiers() -> None:
     example = _example("RFC 7515 A.3")
     key = PublicKey(kid="", x=b64url_decode(example["jwk"]["x"]), y=b64url_decode(example["jwk"]["y"]))
     header, payload, signature = example["jws"].split(".")
-    for verify in (p256.verify_es256, library.verify_es256):
+    for verify in (p256_plain.verify_es256, library.verify_es256):
         assert verify(key, f"{header}.{payload}".encode(), b64url_decode(signature))
         assert not verify(key, f"{header}.{payload}A".encode(), b64url_decode(signature))
 

@@ -12,22 +12,16 @@ from tests.trust import by_tables
 
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import b64url_decode, b64url_encode
-from gatekeeper.trust import library, p256
-from gatekeeper.trust.jws import (
-    ApprovalKeys,
-    PublicKey,
-    public_key_of,
-    thumbprint,
-    verify_launch_token,
-)
+from gatekeeper.trust import library, p256_plain
+from gatekeeper.trust.chain import ApprovalKeys, PublicKey, public_key_of, thumbprint, verify_launch_token
 from gatekeeper.trust.published import peek_kid
 
 if TYPE_CHECKING:
-    from gatekeeper.trust.jws import Verify
+    from gatekeeper.trust.chain import Verify
 
 VERIFIERS = pytest.mark.parametrize(
     "verify",
-    [p256.verify_es256, by_tables.verify_es256, library.verify_es256],
+    [p256_plain.verify_es256, by_tables.verify_es256, library.verify_es256],
     ids=["own", "tables", "library"],
 )
 

@@ -1,4 +1,4 @@
-"""`decide` and `freshness`: the rules of a launch, one by one and as properties over all facts."""
+"""`decide`: the rules of a launch, one by one and as properties over all facts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from hypothesis import strategies as st
 from tests.fakes.facts import HOUR, NOW, ROOT, UNREACHABLE, facts, token
 
 from gatekeeper.codes import CODES
-from gatekeeper.decision.decide import decide
-from gatekeeper.decision.facts import (
-    FOREIGN,
-    NONE,
-    Absent,
-    Allow,
+from gatekeeper.decision.decide import decide, raised_high_water, renew_afterwards, renewal_needed
+from gatekeeper.decision.facts import FOREIGN, NONE, Absent, Allow
+from gatekeeper.decision.obstacles import (
     DigestNeeded,
     Loop,
     NotInstalled,
@@ -26,7 +23,6 @@ from gatekeeper.decision.facts import (
     Untrusted,
     WrongVersion,
 )
-from gatekeeper.decision.freshness import raised_high_water, renew_afterwards, renewal_needed
 from gatekeeper.documents.api import Problem
 from gatekeeper.documents.launch_token import Exclusion
 

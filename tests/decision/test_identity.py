@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.decision.facts import DigestNeeded, Executable, NotRecognised, Recognised, WrongVersion
-from gatekeeper.decision.identity import normalise_pypi, recognise
+from gatekeeper.decision.decide import normalise_pypi, recognise
+from gatekeeper.decision.facts import Executable, Recognised
+from gatekeeper.decision.obstacles import DigestNeeded, NotRecognised, WrongVersion
 from gatekeeper.documents.launch_token import Identity
 
 GOOD, OTHER = "a" * 64, "b" * 64

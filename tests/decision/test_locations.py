@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.decision.facts import NoRepository, Repository, UnreadableRepository
 from gatekeeper.decision.locations import canonical_remote, exclusion_for, matches
+from gatekeeper.decision.obstacles import NoRepository, Repository, UnreadableRepository
 from gatekeeper.documents.launch_token import Exclusion
 
 if TYPE_CHECKING:
-    from gatekeeper.decision.facts import Location
+    from gatekeeper.decision.obstacles import Location
 
 SPELLINGS = [
     "https://github.com/acme/llama-1",

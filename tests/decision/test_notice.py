@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.facts import EXECUTABLE, HOUR, IDENTITY, NOW, UNREACHABLE, facts, token
 
+from gatekeeper.client.service_errors import ServiceRefused
 from gatekeeper.codes import CODES, INVALID, NOT_INSTALLED, PENDING, REFUSED, SIGN_IN, UNDETERMINED
-from gatekeeper.decision.facts import (
-    Absent,
-    Allow,
-    Facts,
-    NotInstalled,
-    Pending,
-    Refuse,
-    Undetermined,
-)
+from gatekeeper.decision.facts import Absent, Allow, Facts
 from gatekeeper.decision.notice import (
     AGENT_LINE,
     NOT_A_DENIAL,
@@ -30,10 +23,11 @@ from gatekeeper.decision.notice import (
     under_agent,
     verdict_of,
 )
+from gatekeeper.decision.obstacles import NotInstalled, Pending, Refuse, Undetermined
 from gatekeeper.documents.api import Problem
 from gatekeeper.documents.catalogue import Catalogue, CatalogueTool
 from gatekeeper.documents.launch_token import Identity
-from gatekeeper.errors import GatekeeperError, ServiceRefused
+from gatekeeper.errors import GatekeeperError
 
 MET_BY_RUN = [code for code in CODES if code[2] in "1234567"] + ["GK801", "GK802", "GK803", "GK804"]
 HARSH = ("block", "violat", "forbid", "malware", "illegal", "banned")

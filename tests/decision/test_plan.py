@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.fakes.facts import EXECUTABLE, token
 
+from gatekeeper.decision.decide import plan
 from gatekeeper.decision.facts import Allow
-from gatekeeper.decision.plan import plan
 from gatekeeper.documents.launch_token import LaunchChanges
 
 
@@ -16,10 +16,12 @@ def allow(launch: LaunchChanges) -> Allow:
 
 def test_nothing_changes_without_changes() -> None:
     """Environment and arguments pass through verbatim; argument zero is the word."""
-    planned = plan(allow(LaunchChanges()), arguments=["--", "-p", ""], environment={"A": "1", "B": ""})
-    assert planned.path == "/usr/bin/claude"
-    assert planned.arguments == ("claude", "--", "-p", "")
-    assert planned.environment == {"A": "1", "B": ""}
+    path, words, variables = plan(
+        allow(LaunchChanges()), arguments=["--", "-p", ""], environment={"A": "1", "B": ""}
+    )
+    assert path == "/usr/bin/claude"
+    assert words == ("claude", "--", "-p", "")
+    assert variables == {"A": "1", "B": ""}
 
 
 def test_changes_are_applied() -> None:
@@ -27,6 +29,8 @@ def test_changes_are_applied() -> None:
     changes = LaunchChanges(
         env_unset=("EVIL", "BOTH"), env_set=(("BOTH", "ours"), ("NEW", "1")), args_prepend=("--safe",)
     )
-    planned = plan(allow(changes), arguments=["x"], environment={"EVIL": "1", "BOTH": "theirs", "KEEP": "1"})
-    assert planned.arguments == ("claude", "--safe", "x")
-    assert planned.environment == {"KEEP": "1", "BOTH": "ours", "NEW": "1"}
+    _, words, variables = plan(
+        allow(changes), arguments=["x"], environment={"EVIL": "1", "BOTH": "theirs", "KEEP": "1"}
+    )
+    assert words == ("claude", "--safe", "x")
+    assert variables == {"KEEP": "1", "BOTH": "ours", "NEW": "1"}

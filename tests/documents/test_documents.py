@@ -12,17 +12,12 @@ from tests.fakes.facts import token
 
 from gatekeeper.documents import api
 from gatekeeper.documents.catalogue import Catalogue, CatalogueTool, parse_catalogue, render_catalogue
-from gatekeeper.documents.launch_token import (
-    Exclusion,
-    Identity,
-    LaunchChanges,
-    parse_launch_token,
-    render_launch_token,
-)
+from gatekeeper.documents.launch_token import Exclusion, Identity, LaunchChanges, parse_launch_token
+from gatekeeper.documents.launch_token_rendered import render_launch_token
 from gatekeeper.documents.verdict import Verdict, render_verdict, rfc3339
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import parse_object, render_json
-from gatekeeper.trust.jws import VerifiedApproval
+from gatekeeper.trust.chain import VerifiedApproval
 from gatekeeper.trust.published import VerifiedPolicy
 
 WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
@@ -149,6 +144,7 @@ CATALOGUE = Catalogue(
             alternatives=("llama",),
             max_duration="90d",
             min_reason=20,
+            stopped="A breach was reported.",
         ),
     ),
     rules=(("AI-07", "Model code stays here."),),

@@ -130,9 +130,9 @@ def node_directory(place: Path) -> Path:
     return place
 
 
-def install_npm_tools() -> Path:
-    """Install the pinned tools from npm, once a lock file; return the directory of their commands."""
-    lock = (_LOCKED_TOOLS / "package-lock.json").read_bytes()
+def install_npm_tools(locked: Path = _LOCKED_TOOLS) -> Path:
+    """Install pinned packages from npm, once a lock file; return the directory of their commands."""
+    lock = (locked / "package-lock.json").read_bytes()
     place = REPOSITORY / ".cache" / "npm-tools" / hashlib.sha256(lock).hexdigest()[:12]
     npm = Path(sys.executable).parent / "npm"
     environment = {
@@ -145,7 +145,7 @@ def install_npm_tools() -> Path:
         with once(place) as make:
             if make:
                 for name in ("package.json", "package-lock.json", ".npmrc"):
-                    shutil.copy(_LOCKED_TOOLS / name, place / name)
+                    shutil.copy(locked / name, place / name)
                 _run(npm, "ci", "--no-audit", "--no-fund", cwd=place, environment=environment)
     except (OSError, RuntimeError) as error:
         missing(f"the tools from npm, which could not be installed: {error}")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings what the tests need from the operating system: strace, libfaketime, a secret service, shells.
+# Brings what the tests need from the operating system: strace, libfaketime, a secret service, shells, PostgreSQL, a software HSM, Chromium.
 # As root on Debian it installs what is missing; elsewhere it says what is missing, and under CI=true it fails.
 set -eu
 
@@ -11,6 +11,9 @@ command -v dbus-run-session >/dev/null || need dbus
 command -v gnome-keyring-daemon >/dev/null || need gnome-keyring
 command -v zsh >/dev/null || need zsh
 command -v fish >/dev/null || need fish
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || need postgresql
+[ -e /usr/lib/softhsm/libsofthsm2.so ] || need softhsm2
+command -v chromium >/dev/null || need chromium
 found=""
 for library in /usr/lib/*/faketime/libfaketime.so.1 /usr/lib/faketime/libfaketime.so.1 /usr/local/lib/faketime/libfaketime.so.1; do
   if [ -e "$library" ]; then found="$library"; fi

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gatekeeper.decision.facts import OWN, Executable, Facts, NotTried, Recognised, Unreachable
+from gatekeeper.decision.facts import OWN, Executable, Facts, NotTried, Recognised
+from gatekeeper.decision.obstacles import Unreachable
 from gatekeeper.documents.launch_token import Identity, LaunchChanges, LaunchToken
-from gatekeeper.trust.jws import ApprovalKeys, GatewayKeys, PolicyKeys, StatusKeys
-from gatekeeper.trust.root import TrustedRoot
+from gatekeeper.trust.chain import ApprovalKeys, TrustedRoot
 
 NOW = 1_800_000_000
 HOUR = 3_600
@@ -19,10 +19,7 @@ ROOT = TrustedRoot(
     threshold=1,
     roots=(),
     approval=ApprovalKeys(keys=()),
-    gateway=GatewayKeys(keys=()),
-    status=StatusKeys(keys=()),
-    policy=PolicyKeys(keys=()),
-    log_origin="gk.acme.example",
+    keys={"approval": [], "gateway": [], "status": [], "policy": [], "log": []},
 )
 UNREACHABLE = Unreachable(code="GK601", detail="connection refused")
 

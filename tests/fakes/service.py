@@ -27,18 +27,13 @@ from gatekeeper.documents.api import (
     render_request,
 )
 from gatekeeper.documents.catalogue import APPROVAL, OPEN, Catalogue, CatalogueTool, render_catalogue
-from gatekeeper.documents.launch_token import (
-    CLIENT_ID,
-    Exclusion,
-    Identity,
-    LaunchChanges,
-    LaunchToken,
-    render_launch_token,
-)
-from gatekeeper.strict import parse_object, render_json
+from gatekeeper.documents.checkpoint import render_checkpoint
+from gatekeeper.documents.launch_token import CLIENT_ID, Exclusion, Identity, LaunchChanges, LaunchToken
+from gatekeeper.documents.launch_token_rendered import render_launch_token
+from gatekeeper.strict import b64url_encode, parse_object, render_json
 from gatekeeper.trust.dpop import DpopError, Proof, verify_proof
-from gatekeeper.trust.root import RootDocument
-from gatekeeper.trust.root_payload import render_root_payload
+from gatekeeper.trust.merkle import consistency_proof, leaf_hash, root_of
+from gatekeeper.trust.root_documents import RootDocument, render_root_payload
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root, sign_token
 
 DAY = 24 * 3600
@@ -141,11 +136,43 @@ class RootKeys:
     threshold: int = 1
 
 
+class LogBook:
+    """The service's audit log: a tree over `entries`, empty and silent until a test fills it."""
+
+    def __init__(self) -> None:
+        self.entries: list[bytes] = []
+        self.origin = "gk.acme.example"
+
+    def member(self, key: LogKey) -> dict[str, object]:
+        """Return the token answer's member."""
+        return {"checkpoint": self.note(key)} if self.entries else {}
+
+    def note(self, key: LogKey) -> str:
+        """Sign the head."""
+        root = root_of(map(leaf_hash, self.entries))
+        size = len(self.entries)
+        return render_checkpoint(origin=self.origin, size=size, root=root, key=key.public, sign=key.sign)
+
+    def proof(self, target: str) -> Answer:
+        """Prove that the log grew, with the entries that there are now."""
+        query = parse_qs(urlsplit(target).query)
+        since, size = int(query["since"][0]), int(query["size"][0])
+        if size > len(self.entries):
+            return refuse("GK604", 404)
+
+        def node(level: int, index: int) -> bytes:
+            return root_of(map(leaf_hash, self.entries[index << level : (index + 1) << level]))
+
+        hashes = [b64url_encode(one) for one in consistency_proof(since, size, node)]
+        return Answer(200, render_json({"since": since, "size": size, "proof": hashes}))
+
+
 class ServiceSimulator:
     """One service with one person, ada@acme.example, and the tools claude, codex and cursor-agent."""
 
     def __init__(self, *, root_keys: int = 1, threshold: int = 1) -> None:
         self.now = NOW
+        self.log_book = LogBook()
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.simulator = self
         self.issuer = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -266,6 +293,8 @@ class ServiceSimulator:
         path = urlsplit(target).path
         if path.startswith("/.well-known/gatekeeper/root/"):
             return self._root(path.rpartition("/")[2])
+        if path == "/v1/audit/proof":
+            return self.log_book.proof(target)
         access = headers.get("authorization", "").partition(" ")[2]
         try:
             proof = verify_proof(
@@ -329,6 +358,7 @@ class ServiceSimulator:
         token = self._launch_token(tool, proof.jkt, device, int(form.get("lease", self.lease_for)))
         return good(
             {"access_token": token, "token_type": "DPoP", "expires_in": 600, "scope": f"launch:{tool}"}
+            | self.log_book.member(self.log)
         )
 
     def _launch_token(self, tool: str, jkt: str, device: str, lease_for: int) -> str:

@@ -13,23 +13,15 @@ from typing import TYPE_CHECKING
 from tests.fakes.facts import HOUR, NOW, token
 from tests.fakes.world import FakeWorld
 
-from gatekeeper.config.settings import Settings
-from gatekeeper.documents.launch_token import TYP, LaunchToken, render_launch_token
+from gatekeeper.documents.launch_token import TYP, LaunchToken
+from gatekeeper.documents.launch_token_rendered import render_launch_token
 from gatekeeper.strict import render_json
-from gatekeeper.trust.root import RootDocument
-from gatekeeper.trust.root_payload import render_root_payload
+from gatekeeper.trust.root_documents import RootDocument, render_root_payload
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root, sign_token
+from gatekeeper.workstation.keeping import RootState, save_device, save_root, save_token
 from gatekeeper.workstation.posix import PosixWorld
-from gatekeeper.workstation.state import (
-    DeviceState,
-    RootState,
-    TokenState,
-    device_mark,
-    save_device,
-    save_high_water,
-    save_root,
-    save_token,
-)
+from gatekeeper.workstation.settings import Settings
+from gatekeeper.workstation.state import DeviceState, TokenState, device_mark, save_high_water
 
 if TYPE_CHECKING:
     from gatekeeper.workstation.world import World
@@ -228,3 +220,13 @@ class RealWorkstation:
             **changes,
         }
         keep(world, trust.launch_token(**claims), str(self.profile))
+
+    def lay_out(self, path: str) -> None:
+        """Move the tool's executable to this path below the place, with nothing beside it."""
+        moved = self.place / path
+        moved.parent.mkdir(parents=True)
+        self.script.rename(moved)
+        link = self.place / "bin" / "claude"
+        link.unlink()
+        link.symlink_to(moved)
+        self.script = moved

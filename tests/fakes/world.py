@@ -95,6 +95,17 @@ class FakeWorld:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
         return data, self._stat(real)
 
+    def read_pieces(
+        self, path: str, pieces: Sequence[tuple[int, int]], *, file_bytes: int
+    ) -> tuple[list[bytes], Stat]:
+        """Read pieces of a file."""
+        self._call("read_pieces", path)
+        real = self._resolve(path)
+        data = self._file(real, path)
+        if len(data) != file_bytes:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        return [data[at : at + length] for at, length in pieces], self._stat(real)
+
     def stat(self, path: str) -> Stat:
         """Stat."""
         self._call("stat", path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -23,21 +24,18 @@ from tests.fakes.workstation import (
 from tests.fakes.world import Executed, FakeWorld
 
 from gatekeeper.codes import CODES
-from gatekeeper.decision.facts import (
-    Allow,
-    Facts,
-    Refused,
-    Renewed,
-    Unreachable,
-    Untrusted,
-)
-from gatekeeper.documents.launch_token import TYP, Exclusion, Identity, LaunchChanges, render_launch_token
+from gatekeeper.decision.facts import Allow, Facts
+from gatekeeper.decision.obstacles import Refused, Renewed, Unreachable, Untrusted
+from gatekeeper.documents.launch_token import TYP, Exclusion, Identity, LaunchChanges
+from gatekeeper.documents.launch_token_rendered import render_launch_token
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.launch.argv import Invocation
-from gatekeeper.launch.attempt import CONFIGURATION, DIGEST, LIBRARY, Decided, NotWarm, attempt, judge
+from gatekeeper.launch.attempt import CONFIGURATION, DIGEST, LIBRARY, attempt, judge
+from gatekeeper.launch.stopped import Decided, NotWarm
 from gatekeeper.strict import b64url_encode, render_json
 from gatekeeper.trust.library import verify_es256 as by_library
-from gatekeeper.trust.p256 import TABLE_BYTES, verify_es256
+from gatekeeper.trust.p256 import TABLE_BYTES
+from gatekeeper.trust.p256_plain import verify_es256
 from gatekeeper.trust.sign import sign_token
 from gatekeeper.workstation.state import load_high_water
 from gatekeeper.workstation.tables import keep_tables
@@ -126,10 +124,18 @@ def excluding_nothing() -> tuple[FakeWorld, Invocation, dict[str, object]]:
     return make_workstation(), RUN, {}
 
 
+@cache
+def kept_tables() -> dict[str, bytes]:
+    """Make the tables that a renewal keeps, once."""
+    world = FakeWorld()
+    keep_tables(world, PROFILE, (TRUST.approval.public, TRUST.root_key.public))
+    return {path: data for path, data in world.files.items() if isinstance(data, bytes)}
+
+
 def own_pins_with_tables() -> tuple[FakeWorld, Invocation, dict[str, object]]:
     """Prepare a launch under pins of the person's own, with the tables that a renewal keeps."""
     world = make_workstation()
-    keep_tables(world, PROFILE, (TRUST.approval.public, TRUST.root_key.public))
+    world.files.update(kept_tables())
     world.calls.clear()
     return world, RUN, {"settings": settings(managed=False), "verify": None}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.fakes.world import FakeWorld
 
-from gatekeeper.decision.facts import Loop, NotInstalled
+from gatekeeper.decision.obstacles import Loop, NotInstalled
 from gatekeeper.launch.find import SHIM_MARKER, find, own_of
 from gatekeeper.workstation.posix import PosixWorld
 

@@ -19,36 +19,17 @@ from tests.fakes.workstation import (
 )
 from tests.fakes.world import FakeWorld, Link
 
-from gatekeeper.config.settings import Settings
-from gatekeeper.decision.facts import (
-    FOREIGN,
-    NONE,
-    OWN,
-    Absent,
-    Executable,
-    Facts,
-    Loop,
-    NotInstalled,
-    NotRecognised,
-    NotTried,
-    Recognised,
-    WrongVersion,
-)
+from gatekeeper.decision.facts import FOREIGN, NONE, OWN, Absent, Executable, Facts, NotTried, Recognised
+from gatekeeper.decision.obstacles import Loop, NotInstalled, NotRecognised, WrongVersion
 from gatekeeper.documents.launch_token import Exclusion, Identity, LaunchToken
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.launch.argv import Invocation
-from gatekeeper.launch.gather import gather
+from gatekeeper.launch.attempt import gather
 from gatekeeper.strict import render_json
-from gatekeeper.trust.p256 import verify_es256
-from gatekeeper.workstation.state import (
-    RootState,
-    TokenState,
-    device_mark,
-    load_device,
-    save_device,
-    save_root,
-    save_token,
-)
+from gatekeeper.trust.p256_plain import verify_es256
+from gatekeeper.workstation.keeping import RootState, save_device, save_root, save_token
+from gatekeeper.workstation.settings import Settings
+from gatekeeper.workstation.state import TokenState, device_mark, load_device
 
 
 def facts_of(world: FakeWorld, word: str = "claude", *, how: Settings | None = None) -> Facts:
@@ -203,7 +184,7 @@ def test_without_a_service_or_a_pin_nothing_is_judged(how: Settings, code: str) 
 
 
 def test_an_expired_token_is_a_fact_and_not_absent() -> None:
-    """Age is judged by `freshness`, so an old token is handed on."""
+    """Age is judged by `decide`, so an old token is handed on."""
     world = make_workstation(
         issued_at=NOW - 99 * HOUR, not_before=NOW - 99 * HOUR, expires_at=NOW - 75 * HOUR
     )
@@ -298,8 +279,8 @@ def test_without_a_working_directory_nothing_is_judged() -> None:
 
 def test_a_cached_digest_counts_for_the_very_same_file_alone() -> None:
     """A digest is found by everything that changes when a file does; after a change it is unknown again."""
-    from gatekeeper.decision.facts import DigestNeeded
-    from gatekeeper.workstation.state import save_digest
+    from gatekeeper.decision.obstacles import DigestNeeded
+    from gatekeeper.workstation.keeping import save_digest
 
     digest = "ab" * 32
     world = make_workstation(identities=(Identity(sha256=(digest,)),))

@@ -11,12 +11,12 @@ from tests.fakes.facts import HOUR, NOW
 from tests.fakes.workstation import PROFILE, make_workstation
 from tests.fakes.world import Executed, FakeWorld, Link
 
-from gatekeeper.decision.facts import Unreachable
+from gatekeeper.decision.obstacles import Unreachable
 from gatekeeper.documents.verdict import Verdict
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.launch.argv import Invocation
+from gatekeeper.launch.aside import write_verdict
 from gatekeeper.launch.attempt import attempt
-from gatekeeper.launch.perform import write_verdict
 from gatekeeper.workstation.posix import PosixWorld
 
 RESULT = "/home/ada/verdict.json"
@@ -145,3 +145,33 @@ def test_a_result_file_that_is_no_file_is_refused(tmp_path: Path, name: str) -> 
     assert caught.value.code == "GK106"
     assert str(target) in caught.value.detail
     assert (target.stat().st_mode if target.exists() else None) == mode
+
+
+DAY = 86_400
+
+
+def test_an_approval_that_ends_within_a_week_is_said_once_a_day() -> None:
+    """On stderr, with the command to go on; the next launch of that day is silent, the next day's isn't."""
+    world = make_workstation(grant_ends=NOW + 6 * DAY)
+    launch(world)
+    said = [call for call in world.calls if call[0] == "write_error"]
+    assert len(said) == 1
+    assert "ends in 6 d" in str(said[0])
+    assert "gatekeeper request claude --renew" in str(said[0])
+    world.calls.clear()
+    launch(world)
+    assert not [call for call in world.calls if call[0] == "write_error"]
+    ends = world.files[f"{PROFILE}/reminded/claude.json"]
+    assert isinstance(ends, bytes)
+    world.files[f"{PROFILE}/reminded/claude.json"] = ends.replace(str(NOW).encode(), str(NOW - DAY).encode())
+    launch(world)
+    assert [call for call in world.calls if call[0] == "write_error"]
+
+
+@pytest.mark.parametrize("grant_ends", [NOW + 7 * DAY, None])
+def test_an_end_that_is_far_or_none_is_not_said(grant_ends: int | None) -> None:
+    """A week and more, or an open tool: nothing is said and nothing is kept."""
+    world = make_workstation(grant_ends=grant_ends)
+    launch(world)
+    assert not [call for call in world.calls if call[0] == "write_error"]
+    assert f"{PROFILE}/reminded/claude.json" not in world.files

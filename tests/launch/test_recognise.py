@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.fakes.world import FakeWorld
 
-from gatekeeper.decision.facts import Executable, NotRecognised, Recognised
-from gatekeeper.decision.identity import recognise
+from gatekeeper.decision.decide import recognise
+from gatekeeper.decision.facts import Executable, Recognised
+from gatekeeper.decision.obstacles import NotRecognised
 from gatekeeper.documents.launch_token import Identity
-from gatekeeper.launch.recognise import examine, hash_executable, measure
+from gatekeeper.launch.find import examine
+from gatekeeper.launch.recognise import hash_executable, measure
 from gatekeeper.workstation.posix import PosixWorld
 
 if TYPE_CHECKING:

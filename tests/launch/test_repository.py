@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes.world import FakeWorld, Link
 
-from gatekeeper.decision.facts import NoRepository, Repository, UnreadableRepository
 from gatekeeper.decision.locations import canonical_remote
+from gatekeeper.decision.obstacles import NoRepository, Repository, UnreadableRepository
 from gatekeeper.errors import Malformed
 from gatekeeper.launch.repository import locate
 from gatekeeper.launch.ssh_hosts import real_host
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from gatekeeper.decision.facts import Location
+    from gatekeeper.decision.obstacles import Location
     from gatekeeper.workstation.world import Stat
 
 LLAMA = "https://github.com/acme/llama-1.git"

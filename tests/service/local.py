@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+from tests.service.store.parts import databases, migrated_url_of
 
 from gatekeeper.documents.launch_token import LaunchToken, parse_launch_token
 from gatekeeper.service.app import make_app, make_service
@@ -21,11 +22,14 @@ from gatekeeper.service.keys.signer import load_keys
 from gatekeeper.service.operate import review
 from gatekeeper.service.operate.init import init_service
 from gatekeeper.service.operate.invite import invite
+from gatekeeper.service.people.provider import Provider
+from gatekeeper.service.policy.files import PolicyFiles
 from gatekeeper.service.settings import default_database
 from gatekeeper.service.store.transactions import open_store
+from gatekeeper.trust.chain import ApprovalKeys, public_key_of, verify_launch_token
 from gatekeeper.trust.dpop import make_proof
-from gatekeeper.trust.jws import ApprovalKeys, PolicyKeys, StatusKeys, public_key_of, verify_launch_token
 from gatekeeper.trust.library import verify_es256
+from gatekeeper.trust.published import PolicyKeys, StatusKeys
 from gatekeeper.trust.sign import SigningKey
 
 ISSUER = "https://gatekeeper.acme.example"
@@ -59,17 +63,28 @@ _jtis = itertools.count()
 class LocalService:
     """A service at `ISSUER` whose clock stands still until `now` is moved."""
 
-    def __init__(self, data: Path, *, policy: str = POLICY, seed: int = 1) -> None:
-        self.now = NOW
+    def __init__(
+        self,
+        data: Path,
+        *,
+        policy: str | PolicyFiles = POLICY,
+        seed: int = 1,
+        now: int = NOW,
+        provider: Provider | None = None,
+    ) -> None:
+        self.now = now
         self.data = data
-        self.made = init_service(data, issuer=ISSUER, policy=policy, now=NOW)
-        self.store = open_store(default_database(data))
+        database = migrated_url_of(data)
+        files = PolicyFiles(catalogue=policy) if isinstance(policy, str) else policy
+        self.made = init_service(data, issuer=ISSUER, policy=files, database=database, now=now)
+        self.store = databases.opened(open_store(database or default_database(data)))
         self.service = make_service(
             self.store,
             load_keys(data),
             issuer=ISSUER,
             clock=lambda: self.now,
             random_bytes=random.Random(seed).randbytes,  # noqa: S311 - reproducible on purpose
+            provider=provider,
         )
         self.app = make_app(self.service)
 
@@ -106,7 +121,7 @@ class LocalService:
     def approve(self, request: str, *, by: str = "sam@acme.example", **narrow: Any) -> str:
         """Approve a request and return the grant's id."""
         options = {"duration": "", "zones": None, "reason": "Fine."} | narrow
-        return review.approve(self.store, request, as_name=by, now=self.now, **options)[1].id
+        return review.approve(self.store, request, as_name=by, now=self.now, **options).grants[0].id
 
     def revoke(self, grant: str, *, by: str = "sam@acme.example", reason: str = "The project ended.") -> None:
         """Revoke a grant."""

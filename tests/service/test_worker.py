@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Table, func, select
-from tests.service.local import LocalService, Workstation
-from tests.service.store.parts import new_store, url_of
+from tests.service.local import NOW, LocalService, Workstation
+from tests.service.store.parts import databases, new_store, url_of
 
 from gatekeeper.service import worker
 from gatekeeper.service.store.tables.access import grants, requests
 from gatekeeper.service.store.tables.issue import status_entries
 from gatekeeper.service.store.tables.oauth import attempts, dpop_proofs
 from gatekeeper.service.store.tables.people import access_tokens
-from gatekeeper.service.store.transactions import open_store
+from gatekeeper.service.store.transactions import Store, open_store
 
 DAY = 86_400
 
@@ -74,21 +74,55 @@ def test_a_step_that_fails_stops_no_other(
         seen.append(now)
         return 1
 
-    monkeypatch.setattr(worker, "STEPS", (fails, counts))
+    monkeypatch.setattr(worker, "STEPS", (("fails", fails), ("counts", counts)))
     with caplog.at_level(logging.ERROR):
         assert worker.sweep(local.store, now=5) == 1
     assert seen == [5]
     assert "fails" in caplog.text
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_ends_the_sweep(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """While another process writes, the worker waits once, not once for each step."""
     store = new_store(tmp_path)
     store.close()
-    store = open_store(url_of(tmp_path), busy_for_ms=10)
+    store = databases.opened(open_store(url_of(tmp_path), busy_for_ms=10))
     other = sqlite3.connect(tmp_path / "gatekeeper.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert worker.sweep(store, now=5) == 0
     other.close()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     store.close()
+
+
+def test_of_two_processes_one_takes_a_step(local: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step is taken once a period, by whichever process comes first, and by the other when that one is gone."""
+    seen: list[int] = []
+
+    def step(_tx: object, now: int) -> int:
+        seen.append(now)
+        return 1
+
+    monkeypatch.setattr(worker, "STEPS", (("step", step),))
+    one, other = (worker.Worker(local.store, holder=name) for name in ("one", "other"))
+    assert [one.work(now=NOW), other.work(now=NOW), one.work(now=NOW + 1)] == [1, 0, 0]
+    assert other.work(now=NOW + 30) == 1
+    assert one.work(now=NOW + 31) == 0
+    assert seen == [NOW, NOW + 30]
+
+
+def test_a_features_own_work_is_taken_once(local: LocalService) -> None:
+    """Work that is given the store is done by one process a period, outside any transaction."""
+    seen: list[str] = []
+
+    def act(store: Store, now: int) -> int:
+        with store.write():
+            seen.append(f"done at {now}")
+        return 1
+
+    job = worker.Job(name="deliver", every=5, act=act)
+    workers = [worker.Worker(local.store, holder=name, jobs=(job,)) for name in ("one", "other")]
+    for now in (NOW, NOW + 4, NOW + 5):
+        for each in workers:
+            each.work(now=now)
+    assert seen == [f"done at {NOW}", f"done at {NOW + 5}"]

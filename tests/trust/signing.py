@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gatekeeper.strict import b64url_encode
-from gatekeeper.trust.jws import ApprovalKeys, GatewayKeys, PolicyKeys, StatusKeys
+from gatekeeper.trust.chain import ApprovalKeys
+from gatekeeper.trust.published import GatewayKeys, PolicyKeys, StatusKeys
 from gatekeeper.trust.sign import SigningKey
 
 if TYPE_CHECKING:

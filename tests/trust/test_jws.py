@@ -27,8 +27,8 @@ from tests.trust.signing import (
 
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import b64url_decode, b64url_encode, render_json
-from gatekeeper.trust import jws, library, p256, published
-from gatekeeper.trust.jws import (
+from gatekeeper.trust import chain, library, p256_plain, published
+from gatekeeper.trust.chain import (
     ApprovalKeys,
     VerifiedApproval,
     public_key_of,
@@ -47,10 +47,10 @@ from gatekeeper.trust.sign import SigningKey, sign_token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gatekeeper.trust.jws import Verify
+    from gatekeeper.trust.chain import Verify
 
 VERIFIERS = pytest.mark.parametrize(
-    "verify", [p256.verify_es256, library.verify_es256], ids=["own", "library"]
+    "verify", [p256_plain.verify_es256, library.verify_es256], ids=["own", "library"]
 )
 
 
@@ -273,10 +273,10 @@ def test_any_change_of_one_byte_refuses() -> None:
 def test_any_change_of_one_byte_refuses_with_our_own_verifier() -> None:
     """The same over every position, with the verifier that launches use."""
     token = sign_token(KEY, typ="gk-approval+jwt", claims=launch_claims()).encode()
-    assert verified(token, p256.verify_es256).kid == KEY.kid
+    assert verified(token, p256_plain.verify_es256).kid == KEY.kid
     for at, byte in enumerate(token):
         changed = token[:at] + bytes((byte ^ 1,)) + token[at + 1 :]
-        assert code_of(lambda: verified(changed, p256.verify_es256)) in {"GK501", "GK502"}  # noqa: B023
+        assert code_of(lambda: verified(changed, p256_plain.verify_es256)) in {"GK501", "GK502"}  # noqa: B023
 
 
 def test_any_byte_left_out_or_put_in_refuses() -> None:
@@ -410,7 +410,7 @@ def test_larger_documents_have_their_own_bound(
     reader: Callable[[bytes], object], make: Callable[..., bytes], typ: str
 ) -> None:
     """A catalogue and a status list may be longer than a token, and have an end too."""
-    limit = jws.MAX_BYTES[typ]
+    limit = chain.MAX_BYTES[typ]
     good = make(x="a" * (limit * 3 // 4 - 2000))
     assert 16 * 1024 < len(good) <= limit
     assert reader(good)
@@ -484,7 +484,7 @@ def test_a_jwk_that_is_not_exactly_ours_is_no_key(name: str) -> None:
 
 def test_joserfc_verifies_our_tokens() -> None:
     """An independent library reads what we sign, with the same header and the same claims."""
-    for typ in jws.MAX_BYTES:
+    for typ in chain.MAX_BYTES:
         token = sign_token(KEY, typ=typ, claims=launch_claims(name='Zoë ☃ "quoted" \\ \n'))
         public = ECKey.import_key(json.loads(render_json(KEY.public_jwk())))
         theirs = joserfc_jws.deserialize_compact(token, public, algorithms=["ES256"])

@@ -15,23 +15,29 @@ from joserfc.jwk import ECKey
 
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import b64url_decode, b64url_encode, render_json
-from gatekeeper.trust import library, p256
-from gatekeeper.trust.jws import ApprovalKeys, GatewayKeys, PolicyKeys, StatusKeys
-from gatekeeper.trust.root import (
-    MAX_ROOT_BYTES,
+from gatekeeper.trust import chain, library, p256, p256_plain
+from gatekeeper.trust.chain import MAX_ROOT_BYTES, ApprovalKeys, TrustedRoot
+from gatekeeper.trust.published import (
+    GatewayKeys,
+    PolicyKeys,
+    StatusKeys,
+    gateway_keys,
+    policy_keys,
+    status_keys,
+)
+from gatekeeper.trust.root_documents import (
     RootDocument,
-    TrustedRoot,
     parse_root_payload,
+    render_root_payload,
     trim_chain,
     verify_chain,
 )
-from gatekeeper.trust.root_payload import render_root_payload
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gatekeeper.trust.jws import Verify
+    from gatekeeper.trust.chain import Verify
 
 ISSUER = "https://gatekeeper.acme.example"
 NOW = 1_800_000_000
@@ -84,6 +90,13 @@ def verified(
     )
 
 
+def chain_of_launch(documents: list[bytes]) -> TrustedRoot:
+    """Verify as a launch does, under one pin."""
+    return chain.verify_chain(
+        documents, pins=(A.kid,), pin_threshold=1, issuer=ISSUER, min_version=0, verify=library.verify_es256
+    )
+
+
 def code_of(call: Callable[[], object]) -> str:
     """Return the code of the refusal; that it is refused is part of every test that asks."""
     with pytest.raises(TrustError) as refused:
@@ -91,7 +104,7 @@ def code_of(call: Callable[[], object]) -> str:
     return refused.value.code
 
 
-@pytest.mark.parametrize("verify", [p256.verify_es256, library.verify_es256], ids=["own", "library"])
+@pytest.mark.parametrize("verify", [p256_plain.verify_es256, library.verify_es256], ids=["own", "library"])
 def test_one_document_signed_by_enough_pins_is_trusted(verify: Verify) -> None:
     """And gives each key under its purpose, in the type of its purpose."""
     assert verified(document(root(), A, C), verify=verify) == TrustedRoot(
@@ -102,12 +115,43 @@ def test_one_document_signed_by_enough_pins_is_trusted(verify: Verify) -> None:
         threshold=2,
         roots=(A.public, B.public, C.public),
         approval=ApprovalKeys(keys=(APPROVAL.public,)),
-        gateway=GatewayKeys(keys=(GATEWAY.public,)),
-        status=StatusKeys(keys=(STATUS.public,)),
-        policy=PolicyKeys(keys=(POLICY.public,)),
-        log_origin="gatekeeper.acme.example/log",
-        log=(LOG.public,),
+        keys=render_root_payload(root())["keys"],  # type: ignore[arg-type]
     )
+
+
+def test_the_keys_of_every_other_purpose_have_its_type() -> None:
+    """Typed where they are used, from what the chain proves."""
+    trusted = verified(document(root(), A, C))
+    assert gateway_keys(trusted) == GatewayKeys(keys=(GATEWAY.public,))
+    assert status_keys(trusted) == StatusKeys(keys=(STATUS.public,))
+    assert policy_keys(trusted) == PolicyKeys(keys=(POLICY.public,))
+
+
+def test_a_launch_reads_what_it_goes_by_and_renewal_everything() -> None:
+    """A bad key of another purpose stops no launch and is never used; a document with one is never kept or published."""
+    uses = {
+        "gateway": (GATEWAY, gateway_keys),
+        "status": (STATUS, status_keys),
+        "policy": (POLICY, policy_keys),
+    }
+    for purpose, (key, use) in uses.items():
+        bad = {**key.public_jwk(), "x": D.public_jwk()["x"]}
+        made = _signed(_keys(**{purpose: [bad]}), HEAD)
+        trusted = chain_of_launch([made])
+        assert trusted.approval == ApprovalKeys(keys=(APPROVAL.public,))
+        assert code_of(lambda use=use, trusted=trusted: use(trusted)) == "GK501"  # type: ignore[misc]
+        assert code_of(lambda made=made: verified(made, pins=(A.kid,), pin_threshold=1)) == "GK501"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("purpose", ["gateway", "status", "policy"])
+def test_a_launch_sees_that_a_key_stands_twice(purpose: str) -> None:
+    """Also where it types only one of the two."""
+    for twice in (APPROVAL, A):
+        made = _signed(_keys(**{purpose: [twice.public_jwk()]}), HEAD)
+        assert code_of(lambda made=made: chain_of_launch([made])) == "GK501"  # type: ignore[misc]
+    for missing in ([{"kty": "EC"}], None, "keys", [GATEWAY.public_jwk()] * 17):
+        made = _signed(_keys(**{purpose: missing}), HEAD)
+        assert code_of(lambda made=made: chain_of_launch([made])) == "GK501"  # type: ignore[misc]
 
 
 def test_one_pin_and_one_signature_suffice_where_that_is_configured() -> None:
@@ -203,7 +247,7 @@ V4 = document(root(4, (B, D, E)), D, E)
 def test_a_chain_is_walked_to_roots_that_nobody_pinned() -> None:
     """Each step needs two of the roots before and two of its own; the last rules, pins or not."""
     assert verified(V1, V2, V3, V4).roots == (B.public, D.public, E.public)
-    assert verified(V1, V2, V3, V4, verify=p256.verify_es256).version == 4
+    assert verified(V1, V2, V3, V4, verify=p256_plain.verify_es256).version == 4
 
 
 @pytest.mark.parametrize(

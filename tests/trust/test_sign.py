@@ -14,7 +14,7 @@ from tests.trust.signing import KEY, OTHER, launch_claims
 
 from gatekeeper.errors import Malformed
 from gatekeeper.strict import b64url_decode, b64url_encode
-from gatekeeper.trust import library, p256
+from gatekeeper.trust import library, p256_plain
 from gatekeeper.trust.p256 import N
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_token
 
@@ -28,7 +28,7 @@ LOG = LogKey.generate()
 def test_what_a_key_signs_verifies_under_it_alone(message: bytes) -> None:
     """Raw 64 bytes, for both verifiers; another key and another message don't hold."""
     signature = KEY.sign(message)
-    for verify in (p256.verify_es256, library.verify_es256):
+    for verify in (p256_plain.verify_es256, library.verify_es256):
         assert verify(KEY.public, message, signature)
         assert not verify(OTHER.public, message, signature)
         assert not verify(KEY.public, message + b"x", signature)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.workstation.dirs import platform_directories
-from gatekeeper.workstation.paths import config_directory, data_directory, state_directory
+from gatekeeper.workstation.state import config_directory, data_directory, state_directory
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="XDG is for POSIX")

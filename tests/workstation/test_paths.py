@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.workstation import paths
+from gatekeeper.workstation import state as paths
 
 PLACES = [
     (paths.state_directory, "XDG_STATE_HOME", platformdirs.user_state_path),

@@ -15,8 +15,9 @@ from tests.fakes.world import FakeWorld, Link
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.strict import parse_object, render_json
 from gatekeeper.values import Absent
-from gatekeeper.workstation import state
-from gatekeeper.workstation.state import DeviceState, RootState, TokenState
+from gatekeeper.workstation import keeping, state
+from gatekeeper.workstation.keeping import RootState
+from gatekeeper.workstation.state import DeviceState, TokenState
 from gatekeeper.workstation.world import Stat
 
 DIRECTORY = "/home/ada/state/profiles/default"
@@ -33,24 +34,24 @@ TOKEN = TokenState(mark="m", tool="claude", executables=("claude",), token=b"a.b
 
 def fill(world: FakeWorld) -> None:
     """Write one of every file."""
-    state.save_device(world, DIRECTORY, DEVICE)
-    state.save_root(world, DIRECTORY, ROOT)
-    state.save_token(world, DIRECTORY, ("claude",), TOKEN)
+    keeping.save_device(world, DIRECTORY, DEVICE)
+    keeping.save_root(world, DIRECTORY, ROOT)
+    keeping.save_token(world, DIRECTORY, ("claude",), TOKEN)
     state.save_high_water(world, DIRECTORY, 7)
-    state.save_backoff(world, DIRECTORY, 8)
-    state.save_catalogue(world, DIRECTORY, b"x.y.z")
-    state.save_nonce(world, DIRECTORY, "n")
-    state.save_digest(world, DIRECTORY, stat(1), "0" * 64)
+    keeping.save_backoff(world, DIRECTORY, 8)
+    keeping.save_catalogue(world, DIRECTORY, b"x.y.z")
+    keeping.save_nonce(world, DIRECTORY, "n")
+    keeping.save_digest(world, DIRECTORY, stat(1), "0" * 64)
 
 
 LOADERS: dict[str, tuple[Callable[[FakeWorld], object], object]] = {
     "device.json": (lambda w: state.load_device(w, DIRECTORY), DEVICE),
-    "root.json": (lambda w: state.load_root(w, DIRECTORY), ROOT),
+    "root.json": (lambda w: keeping.load_root(w, DIRECTORY), ROOT),
     "tokens/claude.json": (lambda w: state.load_token(w, DIRECTORY, "claude"), TOKEN),
     "highwater.json": (lambda w: state.load_high_water(w, DIRECTORY), 7),
-    "backoff.json": (lambda w: state.load_backoff(w, DIRECTORY), 8),
-    "catalogue.json": (lambda w: state.load_catalogue(w, DIRECTORY), b"x.y.z"),
-    "nonce.json": (lambda w: state.load_nonce(w, DIRECTORY), "n"),
+    "backoff.json": (lambda w: keeping.load_backoff(w, DIRECTORY), 8),
+    "catalogue.json": (lambda w: keeping.load_catalogue(w, DIRECTORY), b"x.y.z"),
+    "nonce.json": (lambda w: keeping.load_nonce(w, DIRECTORY), "n"),
     "digests.json": (lambda w: state.load_digests(w, DIRECTORY), {"1 1 1 1 1": "0" * 64}),
 }
 EMPTY: dict[str, object] = {"highwater.json": None, "backoff.json": 0, "nonce.json": "", "digests.json": {}}
@@ -86,7 +87,7 @@ def is_absent(name: str, loaded: object) -> bool:
 def test_an_enrolment_comes_back_as_it_was(**fields: Any) -> None:
     """Loading what was saved is the identity for every enrolment."""
     world = FakeWorld()
-    state.save_device(world, DIRECTORY, DeviceState(**fields))
+    keeping.save_device(world, DIRECTORY, DeviceState(**fields))
     assert state.load_device(world, DIRECTORY) == DeviceState(**fields)
 
 
@@ -99,8 +100,8 @@ def test_an_enrolment_comes_back_as_it_was(**fields: Any) -> None:
 def test_a_chain_comes_back_byte_for_byte(**fields: Any) -> None:
     """Loading what was saved is the identity for root documents, whatever their bytes."""
     world = FakeWorld()
-    state.save_root(world, DIRECTORY, RootState(**fields))
-    assert state.load_root(world, DIRECTORY) == RootState(**fields)
+    keeping.save_root(world, DIRECTORY, RootState(**fields))
+    assert keeping.load_root(world, DIRECTORY) == RootState(**fields)
 
 
 @given(mark=WORDS, tool=NAMES, executables=st.lists(NAMES, max_size=4, unique=True), token=ASCII)
@@ -110,17 +111,17 @@ def test_a_token_is_found_under_its_id_and_its_executables(
     """A token is kept under every name that it is started by, and listed once."""
     world = FakeWorld()
     kept = TokenState(mark=mark, tool=tool, executables=tuple(executables), token=token.encode())
-    state.save_token(world, DIRECTORY, (tool, *executables), kept)
+    keeping.save_token(world, DIRECTORY, (tool, *executables), kept)
     for word in (tool, *executables):
         assert state.load_token(world, DIRECTORY, word) == kept
-    assert state.list_tokens(world, DIRECTORY) == [kept]
+    assert keeping.list_tokens(world, DIRECTORY) == [kept]
 
 
 @given(tool=NAMES, other=NAMES)
 def test_a_token_under_another_name_is_absent(tool: str, other: str) -> None:
     """A file that was renamed to another tool's name launches nothing."""
     world = FakeWorld()
-    state.save_token(world, DIRECTORY, (tool,), TOKEN.replace(tool=tool, executables=(tool,)))
+    keeping.save_token(world, DIRECTORY, (tool,), TOKEN.replace(tool=tool, executables=(tool,)))
     world.files[f"{DIRECTORY}/tokens/{other}.json"] = world.files[f"{DIRECTORY}/tokens/{tool}.json"]
     assert isinstance(state.load_token(world, DIRECTORY, other), Absent) == (other != tool)
 
@@ -225,14 +226,14 @@ def test_an_absence_tells_a_damaged_file_from_a_missing_one(name: str) -> None:
 
 
 SAVERS: dict[str, Callable[[FakeWorld], None]] = {
-    "device": lambda w: state.save_device(w, DIRECTORY, DEVICE),
-    "root": lambda w: state.save_root(w, DIRECTORY, ROOT),
-    "token": lambda w: state.save_token(w, DIRECTORY, ("claude",), TOKEN),
+    "device": lambda w: keeping.save_device(w, DIRECTORY, DEVICE),
+    "root": lambda w: keeping.save_root(w, DIRECTORY, ROOT),
+    "token": lambda w: keeping.save_token(w, DIRECTORY, ("claude",), TOKEN),
     "highwater": lambda w: state.save_high_water(w, DIRECTORY, 7),
-    "backoff": lambda w: state.save_backoff(w, DIRECTORY, 8),
-    "catalogue": lambda w: state.save_catalogue(w, DIRECTORY, b"x"),
-    "nonce": lambda w: state.save_nonce(w, DIRECTORY, "n"),
-    "digest": lambda w: state.save_digest(w, DIRECTORY, stat(1), "0" * 64),
+    "backoff": lambda w: keeping.save_backoff(w, DIRECTORY, 8),
+    "catalogue": lambda w: keeping.save_catalogue(w, DIRECTORY, b"x"),
+    "nonce": lambda w: keeping.save_nonce(w, DIRECTORY, "n"),
+    "digest": lambda w: keeping.save_digest(w, DIRECTORY, stat(1), "0" * 64),
 }
 
 
@@ -254,14 +255,14 @@ def test_removing_a_tool_removes_it_under_every_name_and_what_cannot_be_read() -
     """After a refusal nothing of the tool launches, under no name; other tools stay."""
     world = FakeWorld()
     two = TOKEN.replace(executables=("claude", "cc"))
-    state.save_token(world, DIRECTORY, ("claude", "cc"), two)
+    keeping.save_token(world, DIRECTORY, ("claude", "cc"), two)
     codex = TOKEN.replace(tool="codex", executables=("codex",))
-    state.save_token(world, DIRECTORY, ("codex",), codex)
+    keeping.save_token(world, DIRECTORY, ("codex",), codex)
     world.files[f"{DIRECTORY}/tokens/torn.json"] = b"{"
-    state.remove_tokens(world, DIRECTORY, "claude")
-    assert state.list_tokens(world, DIRECTORY) == [codex]
+    keeping.remove_tokens(world, DIRECTORY, "claude")
+    assert keeping.list_tokens(world, DIRECTORY) == [codex]
     assert [p for p in world.files if "/tokens/" in p] == [f"{DIRECTORY}/tokens/codex.json"]
-    state.remove_tokens(world, DIRECTORY, "")
+    keeping.remove_tokens(world, DIRECTORY, "")
     assert not [p for p in world.files if "/tokens/" in p]
 
 
@@ -272,16 +273,16 @@ def test_a_token_that_cannot_be_deleted_is_an_error(call: str) -> None:
     fill(world)
     world.refusing.add(call)
     with pytest.raises(GatekeeperError) as caught:
-        state.remove_tokens(world, DIRECTORY, "claude")
+        keeping.remove_tokens(world, DIRECTORY, "claude")
     assert caught.value.code == "GK701"
 
 
 def test_removing_from_an_empty_state_is_no_error() -> None:
     """Signing out twice is fine."""
     world = FakeWorld()
-    state.remove_tokens(world, DIRECTORY, "")
-    state.remove_device(world, DIRECTORY)
-    state.remove_catalogue(world, DIRECTORY)
+    keeping.remove_tokens(world, DIRECTORY, "")
+    keeping.remove_device(world, DIRECTORY)
+    keeping.remove_catalogue(world, DIRECTORY)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +311,7 @@ def test_without_a_folder_there_is_no_mark() -> None:
     """The mark of nothing is empty, which no enrolment carries."""
     assert state.device_mark(FakeWorld(), DIRECTORY) == ""
     world = FakeWorld()
-    state.save_device(world, DIRECTORY, DEVICE.replace(mark=""))
+    keeping.save_device(world, DIRECTORY, DEVICE.replace(mark=""))
     assert isinstance(state.load_device(world, DIRECTORY), Absent)
 
 
@@ -319,7 +320,7 @@ def test_the_newest_digests_are_kept(numbers: list[int]) -> None:
     """The cache keeps the newest 64 digests, of files as big and old as any, and stays readable."""
     world = FakeWorld()
     for number in numbers:
-        state.save_digest(world, DIRECTORY, stat(number), f"{number % 16:x}" * 64)
+        keeping.save_digest(world, DIRECTORY, stat(number), f"{number % 16:x}" * 64)
     digests = state.load_digests(world, DIRECTORY)
     assert [int(key.split(" ")[0]) for key in digests] == numbers[-64:]
     for number in numbers[-64:]:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 from tests.fakes.world import FakeWorld
 
-from gatekeeper.trust.jws import PublicKey
+from gatekeeper.trust.chain import PublicKey
 from gatekeeper.trust.p256 import GX, GY, TABLE_BYTES
 from gatekeeper.trust.sign import SigningKey
-from gatekeeper.workstation import tables
+from gatekeeper.workstation import state, tables
 
 DIRECTORY = "/home/ada/state/profiles/default"
 KEY, OTHER, THIRD = (SigningKey.generate() for _ in range(3))
@@ -33,35 +33,35 @@ def kept(*keys: SigningKey) -> FakeWorld:
 
 
 def table(world: FakeWorld, key: SigningKey = KEY) -> bytes:
-    """Load a key's table."""
-    return tables.load_table(world, DIRECTORY, key.public.x, key.public.y)
+    """Return the first point of a key's table, nothing where no table counts."""
+    return b"".join(state.table_of(world, DIRECTORY, key.public.x, key.public.y)([0]))
 
 
 def says(world: FakeWorld, key: SigningKey = KEY, by: SigningKey = KEY) -> bool:
     """Verify, as a launch does, a signature that `by` made for one of `key`'s."""
-    return tables.verifier_by_tables(world, DIRECTORY)(key.public, MESSAGE, by.sign(MESSAGE))
+    return state.verifier_by_tables(world, DIRECTORY)(key.public, MESSAGE, by.sign(MESSAGE))
 
 
 def test_tables_are_made_read_and_read_once() -> None:
-    """A renewal keeps them, for this account alone; a verifier reads each once; the answer is right."""
+    """A renewal keeps them, for this account alone; a verification reads each once; the answer is right."""
     world = kept(KEY)
-    assert len(table(world)) == TABLE_BYTES
+    assert table(world) == KEY.public.x + KEY.public.y
     assert {world.stat(path).mode & 0o777 for path in world.files} == {0o600}
     world.calls.clear()
-    verify = tables.verifier_by_tables(world, DIRECTORY)
-    for _ in range(2):
-        assert verify(KEY.public, MESSAGE, KEY.sign(MESSAGE))
-        assert not verify(KEY.public, MESSAGE + b".", KEY.sign(MESSAGE))
-    assert world.names_of_calls().count("open_read") == 2
+    verify = state.verifier_by_tables(world, DIRECTORY)
+    assert verify(KEY.public, MESSAGE, KEY.sign(MESSAGE))
+    assert world.names_of_calls().count("read_pieces") == 2
+    assert not verify(KEY.public, MESSAGE + b".", KEY.sign(MESSAGE))
+    assert "open_read" not in world.names_of_calls()
 
 
 def test_a_forged_table_is_believed_which_is_why_its_owner_matters() -> None:
     """The points of another key under this key's name make the other's signature hold: the rule is not for show."""
     world = kept(KEY, OTHER)
-    forged = table(world, OTHER)
-    data = world.files[path_of(KEY.public)]
+    data, theirs = world.files[path_of(KEY.public)], world.files[path_of(OTHER.public)]
     assert isinstance(data, bytes)
-    world.files[path_of(KEY.public)] = data[:-TABLE_BYTES] + forged
+    assert isinstance(theirs, bytes)
+    world.files[path_of(KEY.public)] = data[:-TABLE_BYTES] + theirs[-TABLE_BYTES:]
     assert says(world, by=OTHER)
     world.owners[path_of(KEY.public)] = world.uid + 1
     assert not says(world, by=OTHER)
@@ -113,7 +113,7 @@ def test_wrong_points_refuse_nothing(filling: bytes, of: str) -> None:
 def test_whatever_the_disk_says_the_answer_is_right(failure: int) -> None:
     """No failure of a read reaches the caller."""
     world = kept(KEY)
-    world.refusing.add("open_read")
+    world.refusing.add("read_pieces")
     world.failure = failure
     assert says(world)
     assert not says(world, by=OTHER)
@@ -159,4 +159,4 @@ def test_coordinates_of_another_length_find_no_table() -> None:
     world = kept(KEY)
     x, y = KEY.public.x + KEY.public.y[:1], KEY.public.y[1:]
     world.files[f"{DIRECTORY}/tables/{x.hex()}.p256"] = world.files[path_of(KEY.public)]
-    assert tables.load_table(world, DIRECTORY, x, y) == b""
+    assert state.table_of(world, DIRECTORY, x, y)([0]) == []

@@ -59,6 +59,9 @@ GROUPS: tuple[tuple[str, dict[str, Entry]], ...] = (
             "requests": Entry(
                 module="requests", attribute="requests", words="Your access requests and their answers."
             ),
+            "review": Entry(
+                module="review", attribute="app", words="What waits for your review, and where you decide."
+            ),
         },
     ),
     (

@@ -43,6 +43,7 @@ class Standing(Value):
     by: str = ""
     reason: str = ""
     usable: bool = False
+    place: int | None = None  # in the queue for a seat, from 1
     zones: tuple[str, ...] = ()  # names from the service; patterns of repositories from a token
 
 
@@ -127,7 +128,9 @@ def _with_grant(standing: Standing, grant: GrantView) -> Standing:
         state=APPROVED if active else "ended" if grant.state == "expired" else grant.state,
         grant=grant.id,
         request=grant.request,
-        grant_ends=grant.ends_at,
+        # Of a grant that waits for a seat the end is that of its place in the queue.
+        grant_ends=None if grant.state == "waitlisted" else grant.ends_at,
+        place=grant.place,
         by=grant.ended_by,
         reason=grant.ended_reason,
         zones=grant.zones,

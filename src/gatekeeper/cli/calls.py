@@ -11,14 +11,16 @@ GLANCE_TIMEOUT = 4.0  # seconds: what is held here is shown instead
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
+    from gatekeeper.client.authorization import DeviceCode, Question
     from gatekeeper.client.session import Session
     from gatekeeper.client.signin import SignedIn, SignedOut
-    from gatekeeper.config.settings import Settings
-    from gatekeeper.decision.facts import Renewal
+    from gatekeeper.decision.obstacles import Renewal
     from gatekeeper.documents.api import GrantView, NewRequest, RequestView
+    from gatekeeper.documents.terms import TermsView
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
     class Calls(Protocol):
@@ -51,8 +53,33 @@ if TYPE_CHECKING:
         def wait_for(self, request_id: str, *, timeout: float) -> RequestView:
             """Wait until a request is answered or `timeout` seconds are over, and return it as it then is."""
 
+        def reply(self, request_id: str, text: str) -> RequestView:
+            """Answer the question about a request."""
+
+        def inbox(self) -> Sequence[RequestView]:
+            """Return the requests that wait for one's review."""
+
+        def terms(self, tool: str) -> TermsView:
+            """Return the terms of a tool."""
+
+        def accept_terms(self, terms: TermsView) -> TermsView:
+            """Accept these terms, signed by this device."""
+
         def sign_in(self, *, code: str, device_name: str) -> SignedIn:
             """Redeem a one-time code: enrol this device and keep its credential."""
+
+        def usual_sign_in(self) -> str:
+            """Return how people sign in with this service: "browser" or "code"."""
+
+        def sign_in_by_browser(
+            self, *, device_name: str, ask: Callable[[Question], tuple[str, str]]
+        ) -> SignedIn:
+            """Sign in with a code that a browser got; `ask` gets it, and says for which redirect address."""
+
+        def sign_in_by_device_code(
+            self, *, device_name: str, show: Callable[[DeviceCode], None], pause: Callable[[float], None]
+        ) -> SignedIn:
+            """Sign in once somebody confirmed the code that `show` was given."""
 
         def sign_in_again(self) -> SignedIn | None:
             """Bind this state to the sign-in that is kept."""
@@ -137,11 +164,57 @@ class ServiceCalls:
 
         return wait_for(self._session(), request_id, timeout)
 
+    def reply(self, request_id: str, text: str) -> RequestView:
+        """POST /v1/requests/{id}/reply."""
+        from gatekeeper.client.requests import reply_to
+
+        return reply_to(self._session(), request_id, text)
+
+    def inbox(self) -> Sequence[RequestView]:
+        """GET /v1/requests?role=reviewer."""
+        from gatekeeper.client.requests import list_inbox
+
+        return list_inbox(self._session())
+
+    def terms(self, tool: str) -> TermsView:
+        """GET /v1/terms/{tool}."""
+        from gatekeeper.client.requests import get_terms
+
+        return get_terms(self._session(), tool)
+
+    def accept_terms(self, terms: TermsView) -> TermsView:
+        """POST /v1/terms/{tool}/accept."""
+        from gatekeeper.client.requests import accept_terms
+
+        return accept_terms(self._session(), terms, now=self._world.now())
+
     def sign_in(self, *, code: str, device_name: str) -> SignedIn:
         """Redeem a one-time code."""
         from gatekeeper.client.signin import sign_in_with_code
 
         return sign_in_with_code(self._world, self._settings, code=code, device_name=device_name)
+
+    def usual_sign_in(self) -> str:
+        """GET /.well-known/oauth-authorization-server."""
+        from gatekeeper.client.authorization import usual_sign_in
+
+        return usual_sign_in(self._settings)
+
+    def sign_in_by_browser(self, *, device_name: str, ask: Callable[[Question], tuple[str, str]]) -> SignedIn:
+        """/oauth/authorize, in a browser; POST /oauth/token with its code."""
+        from gatekeeper.client.authorization import sign_in_by_browser
+
+        return sign_in_by_browser(self._world, self._settings, device_name=device_name, ask=ask)
+
+    def sign_in_by_device_code(
+        self, *, device_name: str, show: Callable[[DeviceCode], None], pause: Callable[[float], None]
+    ) -> SignedIn:
+        """POST /oauth/device_authorization, then /oauth/token again and again."""
+        from gatekeeper.client.authorization import sign_in_by_device_code
+
+        return sign_in_by_device_code(
+            self._world, self._settings, device_name=device_name, show=show, pause=pause
+        )
 
     def sign_in_again(self) -> SignedIn | None:
         """Bind this state to the sign-in that is kept, None where none holds."""

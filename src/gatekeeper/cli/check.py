@@ -13,31 +13,27 @@ import typer
 
 from gatekeeper.cli.formats.text import CROSS, TICK, glyph_of, is_terminal, print_notice, say, waiting
 from gatekeeper.cli.here import Here
+from gatekeeper.cli.job_help import say_job_help
 from gatekeeper.cli.moments import parse_duration, render_moment
 from gatekeeper.cli.options import Json, Offline
 from gatekeeper.codes import CODES, EXIT_PRECEDENCE
-from gatekeeper.decision.facts import (
-    Allow,
-    Executable,
-    NotTried,
-    Pending,
-    Refuse,
-    Undetermined,
-    Unreachable,
-)
-from gatekeeper.decision.freshness import STALE
+from gatekeeper.decision.decide import STALE
+from gatekeeper.decision.facts import Allow, Executable, NotTried
 from gatekeeper.decision.notice import Notice, Scene, notice_for, render_span, still_usable, verdict_of
+from gatekeeper.decision.obstacles import Pending, Refuse, Undetermined, Unreachable
 from gatekeeper.documents.verdict import REFUSE, Verdict, render_verdict
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.launch import attempt
 from gatekeeper.launch.argv import Invocation
 from gatekeeper.launch.recognise import measure
-from gatekeeper.workstation.paths import is_file_name
-from gatekeeper.workstation.state import DeviceState, save_digest
+from gatekeeper.launch.stopped import NotWarm
+from gatekeeper.workstation.keeping import save_digest
+from gatekeeper.workstation.state import DeviceState, is_file_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gatekeeper.decision.facts import AnyDecision, Facts, Renewal
+    from gatekeeper.decision.facts import Facts
+    from gatekeeper.decision.obstacles import AnyDecision, Renewal
 
 _ROUNDS = 4  # renewal, digest, decision: more is a defect
 FORMATS = ("text", "json")
@@ -82,6 +78,8 @@ def check(
         verdicts.append(verdict)
         if not as_json:
             _show(here, decision, facts, verdict, short)
+    for code in sorted({verdict.code for verdict in verdicts}):
+        say_job_help(here, code)
     status = exit_of([verdict.exit for verdict in verdicts])
     if as_json:
         from gatekeeper.cli.formats.json import print_json
@@ -103,7 +101,7 @@ def judge(here: Here, word: str, *, offline: bool = False) -> tuple[AnyDecision,
     for _ in range(_ROUNDS):
         try:
             outcome = attempt.judge(here.world, invocation, here.settings, renewal, here.verify)
-            if not isinstance(outcome, attempt.NotWarm):
+            if not isinstance(outcome, NotWarm):
                 return outcome
             if outcome.reason == attempt.DIGEST:
                 _measure(here, outcome.facts)

@@ -13,7 +13,7 @@ import typer
 from gatekeeper.cli.formats.text import write
 from gatekeeper.cli.here import Here
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.workstation.paths import is_file_name
+from gatekeeper.workstation.state import is_file_name
 
 EXAMPLES = (
     'eval "$(gatekeeper completion bash)"                       in ~/.bashrc',

@@ -23,15 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from gatekeeper.cli.formats.text import look_of, paint, say, waiting, write
+from gatekeeper.decision.decide import recognise
 from gatekeeper.decision.facts import Recognised
-from gatekeeper.decision.identity import recognise
 from gatekeeper.documents.launch_token import parse_identities
 from gatekeeper.errors import GatekeeperError, Malformed
-from gatekeeper.launch.find import find
-from gatekeeper.launch.recognise import examine
+from gatekeeper.launch.find import examine, find
 from gatekeeper.vendors.catalogue import load_builtin
-from gatekeeper.workstation.paths import MANAGED_DIRECTORY, MANAGED_FILE
 from gatekeeper.workstation.posix import PosixWorld
+from gatekeeper.workstation.state import MANAGED_DIRECTORY, MANAGED_FILE
 
 if TYPE_CHECKING:
     from types import FrameType

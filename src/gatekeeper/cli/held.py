@@ -10,16 +10,17 @@ from gatekeeper.decision.facts import OWN, Absent
 from gatekeeper.documents.catalogue import Catalogue, parse_catalogue
 from gatekeeper.documents.launch_token import LaunchToken
 from gatekeeper.errors import TrustError
-from gatekeeper.launch.gather import Holding, held_token, look
-from gatekeeper.trust.published import verify_catalogue
-from gatekeeper.trust.root import TrustedRoot
+from gatekeeper.launch.attempt import Holding, held_token, look
+from gatekeeper.trust.chain import TrustedRoot
+from gatekeeper.trust.published import policy_keys, verify_catalogue
 from gatekeeper.values import Value
-from gatekeeper.workstation.state import DeviceState, list_tokens, load_catalogue
+from gatekeeper.workstation.keeping import list_tokens, load_catalogue
+from gatekeeper.workstation.state import DeviceState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gatekeeper.config.settings import Settings
-    from gatekeeper.trust.jws import Verify
+    from gatekeeper.trust.chain import Verify
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
 
@@ -51,7 +52,7 @@ class Held(Value):
 
 
 def load_held(world: World, *, settings: Settings, verify: Verify) -> Held:
-    """Read and verify the state of one profile. GatekeeperError as `launch.gather.look`; GK701 for an unreadable folder."""
+    """Read and verify the state of one profile. GatekeeperError as `launch.attempt.look`; GK701 for an unreadable folder."""
     seen = look(world, settings, verify=verify)
     clock = max(world.now(), seen.high_water or 0)
     held = Held(state=seen.state, device=seen.device, root=seen.root, tokens=(), catalogue=None, clock=clock)
@@ -72,7 +73,7 @@ def _catalogue(world: World, seen: Holding, *, verify: Verify) -> Catalogue | No
         return None
     try:
         catalogue = parse_catalogue(
-            verify_catalogue(signed, keys=seen.root.policy, issuer=seen.root.issuer, verify=verify)
+            verify_catalogue(signed, keys=policy_keys(seen.root), issuer=seen.root.issuer, verify=verify)
         )
     except TrustError:
         return None  # as if there were none; a renewal brings one that holds

@@ -11,20 +11,19 @@ from gatekeeper.cli.calls import ServiceCalls
 from gatekeeper.cli.formats.text import is_terminal
 from gatekeeper.cli.held import Held, load_held
 from gatekeeper.config.merge import read_settings
-from gatekeeper.config.settings import NeedsLoad, Settings
 from gatekeeper.decision.facts import FOREIGN, NONE
 from gatekeeper.decision.notice import under_agent
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.workstation.paths import profile_directory
 from gatekeeper.workstation.posix import PosixWorld
-from gatekeeper.workstation.state import TokenState, load_token
+from gatekeeper.workstation.settings import Settings
+from gatekeeper.workstation.state import TokenState, load_token, profile_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatekeeper.cli.calls import Calls
-    from gatekeeper.trust.jws import Verify
+    from gatekeeper.trust.chain import Verify
     from gatekeeper.workstation.world import World
 
     Opener = Callable[[str, bool], "Here"]
@@ -48,11 +47,11 @@ class Here:
         """The settings of the profile. GatekeeperError GK101, GK102, GK106."""
         if self._settings is None:
             read = read_settings(self.world, profile=self.asked_profile)
-            if isinstance(read, NeedsLoad):
+            if not isinstance(read, Settings):
                 from gatekeeper.config.load import load_settings
 
                 read = load_settings(self.world, profile=self.asked_profile)
-            self._settings = read
+            self._settings = _of_job(self.world, read)
         return self._settings
 
     @property
@@ -75,7 +74,7 @@ class Here:
             from gatekeeper.trust.library import verify_es256 as by_library
 
             return by_library
-        from gatekeeper.trust.p256 import verify_es256
+        from gatekeeper.trust.p256_plain import verify_es256
 
         return verify_es256
 
@@ -102,9 +101,13 @@ class Here:
 
     def may_ask(self) -> bool:
         """Say whether a question may be put: a person on a terminal, who didn't say --no-input."""
-        if self._no_input or self.settings.no_input or self.agent:
+        if self.must_not_ask():
             return False
         return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    def must_not_ask(self) -> bool:
+        """Say whether asking is forbidden: --no-input, its setting, or an agent at work."""
+        return self._no_input or self.settings.no_input or self.agent
 
     def tool_id(self, word: str) -> str:
         """Return the tool's id where `word` is an executable's name; the service is asked by id."""
@@ -150,3 +153,13 @@ class Here:
 def open_here(profile: str, no_input: bool) -> Here:
     """Open the real workstation."""
     return Here(PosixWorld(), profile=profile, no_input=no_input)
+
+
+def _of_job(world: World, settings: Settings) -> Settings:
+    """Return a CI job's own settings where a platform's token is at hand; else `settings` as they are."""
+    environment = world.environment()
+    if not any(environment.get(name) for name in ("GATEKEEPER_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")):
+        return settings  # what a job needs is loaded in a job alone
+    from gatekeeper.client.ci import job_settings
+
+    return job_settings(settings, environment)

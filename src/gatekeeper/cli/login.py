@@ -1,4 +1,4 @@
-"""`gatekeeper login`: redeem a one-time code, make the device key, enrol this device, pin the service's root."""
+"""`gatekeeper login`: make the device key and enrol this device, by a browser or a one-time code."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gatekeeper.client.signin import SignedIn
 
 EXAMPLES = (
+    "gatekeeper login",
     "gatekeeper login --code K7QF-M2XD-9HTR-4WPN",
     "gatekeeper login --code K7QF-M2XD-9HTR-4WPN --device-name ada-laptop",
 )
@@ -31,25 +32,37 @@ def login(
     code: Annotated[
         str, typer.Option("--code", metavar="CODE", help="The one-time code that an operator gave you.")
     ] = "",
+    oidc: Annotated[
+        bool, typer.Option("--oidc", help="Sign in with a browser, at the organisation's sign-in page.")
+    ] = False,
+    device: Annotated[
+        bool,
+        typer.Option(
+            "--device", help="Confirm a short code in a browser elsewhere, where the organisation allows it."
+        ),
+    ] = False,
     device_name: Annotated[
         str,
         typer.Option("--device-name", metavar="NAME", help="What this device is called; else its host name."),
     ] = "",
     as_json: Json = False,
 ) -> int:
-    """Sign in with a one-time code and enrol this device. Says where the credential is kept.
+    """Sign in with a browser or a one-time code, and enrol this device. Says where the credential is kept.
 
-    Without a code, a sign-in that is kept here is used again: after a state directory was copied, moved or
+    Where the organisation has an identity provider, a browser opens; over SSH its address is shown, and the code
+    that it ends with is pasted. Without an option, a sign-in that is kept here is used again: after a state directory was copied, moved or
     damaged.
     """
     here: Here = ctx.obj.here()
     here.require_service()
     signed_in = None
-    if not code:
+    if sum((bool(code), oidc, device)) > 1:
+        raise GatekeeperError("GK100", "--code, --oidc and --device exclude each other.")
+    if not (code or oidc or device):
         with waiting(f"Looking for a sign-in with {here.settings.service}"):
             signed_in = here.calls.sign_in_again()
     if signed_in is None:
-        signed_in = _redeem(here, code, device_name)
+        signed_in = _sign_in(here, code, oidc=oidc, device=device, device_name=device_name)
     here.forget_held()
     if signed_in.catalogue_missing:
         say(f"The catalogue could not be had yet: {signed_in.catalogue_missing}", sys.stderr)
@@ -79,6 +92,17 @@ def login(
     return 0
 
 
+def _sign_in(here: Here, code: str, *, oidc: bool, device: bool, device_name: str) -> SignedIn:
+    from gatekeeper.cli.browser_login import by_browser, by_device_code, device_name_of
+
+    name = device_name_of(device_name, longest=MAX_DEVICE_NAME)
+    if device:
+        return by_device_code(here, name)
+    if oidc or (not code and here.may_ask() and here.calls.usual_sign_in() == "browser"):
+        return by_browser(here, name)
+    return _redeem(here, code, name)
+
+
 def _redeem(here: Here, code: str, device_name: str) -> SignedIn:
     code = (code or _ask_code(here)).strip()
     if not code:
@@ -87,9 +111,8 @@ def _redeem(here: Here, code: str, device_name: str) -> SignedIn:
             "--code is empty: your operator or IT gives you the code.",
             remedy="gatekeeper login --code CODE",
         )
-    name = device_name or os.uname().nodename
     with waiting(f"Signing in to {here.settings.service}"):
-        return here.calls.sign_in(code=code, device_name=name[:MAX_DEVICE_NAME])
+        return here.calls.sign_in(code=code, device_name=device_name)
 
 
 def _ask_code(here: Here) -> str:

@@ -13,7 +13,7 @@ from gatekeeper.cli.moments import render_moment
 from gatekeeper.cli.options import Json
 from gatekeeper.cli.request import NO_ZONE
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.workstation.state import remove_standing
+from gatekeeper.workstation.keeping import remove_standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
     from gatekeeper.documents.api import RequestView
 
-EXAMPLES = ("gatekeeper requests", "gatekeeper requests R-12", "gatekeeper requests cancel R-12")
+EXAMPLES = (
+    "gatekeeper requests",
+    "gatekeeper requests R-12",
+    'gatekeeper requests reply R-12 "Only the billing service."',
+    "gatekeeper requests cancel R-12",
+)
 
 
 def requests(
@@ -29,25 +34,28 @@ def requests(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID | cancel ID]", help="One request in full, or cancel and the one to withdraw."
+            metavar="[ID | reply ID TEXT | cancel ID]",
+            help="One request in full; the answer to a question about it; or the one to withdraw.",
         ),
     ] = None,
     *,
     as_json: Json = False,
 ) -> int:
-    """List your access requests, show one, or withdraw one."""
+    """List your access requests, show one, answer a question about one, or withdraw one."""
     here: Here = ctx.obj.here()
     match words or []:
         case []:
             return _list(here, as_json=as_json)
         case ["cancel", request_id]:
             return _cancel(here, require_id(request_id), as_json=as_json)
-        case [request_id] if request_id != "cancel":
+        case ["reply", request_id, text]:
+            return _reply(here, require_id(request_id), text, as_json=as_json)
+        case [request_id] if request_id not in {"cancel", "reply"}:
             return _show(here, require_id(request_id), as_json=as_json)
         case _:
             raise GatekeeperError(
                 "GK100",
-                "requests takes nothing, an ID, or cancel and an ID.",
+                "requests takes nothing, an ID, reply with an ID and a text, or cancel and an ID.",
                 remedy="gatekeeper requests --help",
             )
 
@@ -93,6 +101,10 @@ def _list(here: Here, *, as_json: bool) -> int:
 
 
 def _answer(one: RequestView) -> str:
+    if one.question:
+        return f"{one.question_by} asks: {one.question}"
+    if one.place is not None:
+        return f"place {one.place} in the queue"
     return ": ".join(part for part in (one.decided_by, one.decision_reason) if part)
 
 
@@ -116,6 +128,18 @@ def _cancel(here: Here, request_id: str, *, as_json: bool) -> int:
     return 0
 
 
+def _reply(here: Here, request_id: str, text: str, *, as_json: bool) -> int:
+    here.require_sign_in()
+    with waiting(f"Asking {here.settings.service}"):
+        one = here.calls.reply(request_id, text)
+        remove_standing(here.world, here.directory)
+    if as_json:
+        _print_one(here, one, as_json=True)
+    else:
+        say(f"{TICK} Your answer is kept. {one.id} ({one.tool}) is {one.state}.")
+    return 0
+
+
 def _print_one(here: Here, one: RequestView, *, as_json: bool) -> None:
     if as_json:
         from gatekeeper.cli.formats.json import print_json, request_members
@@ -129,8 +153,16 @@ def _print_one(here: Here, one: RequestView, *, as_json: bool) -> None:
         ("for", one.duration),
         ("zones", "" if one.zones == NO_ZONE else ", ".join(one.zones)),
         ("ticket", one.ticket),
-        ("asked", f"{render_moment(one.created_at, now=here.now)} by {one.subject_name}"),
+        ("asked for", one.subject_name if one.requester_name else ""),
+        ("members", ", ".join(one.members)),
+        (
+            "asked",
+            f"{render_moment(one.created_at, now=here.now)} by {one.requester_name or one.subject_name}",
+        ),
         ("reason", one.reason),
+        ("question", f"{one.question_by}: {one.question}" if one.question else ""),
+        ("waits for", ", ".join(one.waits_for)),
+        ("note", " ".join(one.notes)),
         ("decided by", one.decided_by),
         ("answer", one.decision_reason),
         ("grant", one.grant),

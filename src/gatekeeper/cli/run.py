@@ -11,16 +11,10 @@ import sys
 
 from gatekeeper.cli.formats.text import print_notice, say, waiting
 from gatekeeper.cli.here import Here
+from gatekeeper.cli.job_help import say_job_help
 from gatekeeper.codes import CODES
-from gatekeeper.decision.facts import (
-    Allow,
-    Executable,
-    NotTried,
-    Pending,
-    Refuse,
-    Unreachable,
-)
-from gatekeeper.decision.freshness import NO_TOKEN, STALE
+from gatekeeper.decision.decide import NO_TOKEN, STALE
+from gatekeeper.decision.facts import Allow, Executable, NotTried
 from gatekeeper.decision.notice import (
     Scene,
     error_notice,
@@ -30,18 +24,22 @@ from gatekeeper.decision.notice import (
     under_agent,
     verdict_of,
 )
+from gatekeeper.decision.obstacles import Pending, Refuse, Unreachable
 from gatekeeper.documents.api import PENDING, NewRequest, Problem
 from gatekeeper.documents.verdict import UNDETERMINED, Verdict
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.launch.attempt import CONFIGURATION, DIGEST, LIBRARY, Decided, NotWarm, attempt
-from gatekeeper.launch.perform import write_verdict
-from gatekeeper.workstation.state import DeviceState, load_backoff, save_digest
+from gatekeeper.launch.aside import write_verdict
+from gatekeeper.launch.attempt import CONFIGURATION, DIGEST, LIBRARY, attempt
+from gatekeeper.launch.stopped import Decided, NotWarm
+from gatekeeper.workstation.keeping import load_backoff, save_digest
+from gatekeeper.workstation.state import DeviceState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gatekeeper.cli.calls import Calls
-    from gatekeeper.decision.facts import Facts, Renewal
+    from gatekeeper.decision.facts import Facts
     from gatekeeper.decision.notice import Notice
+    from gatekeeper.decision.obstacles import Renewal
     from gatekeeper.documents.api import RequestView
     from gatekeeper.launch.argv import Invocation
     from gatekeeper.workstation.world import World
@@ -230,6 +228,7 @@ class _Desk:
     def _refused(self, decided: Decided) -> int:
         decision = decided.decision
         _show(notice_for(decision, self._scene(decided.facts)))
+        say_job_help(self._here, decision.code)
         row = CODES[decision.code]
         if self._invocation.result_file:
             verdict = verdict_of(decision, decided.facts, running=True)

@@ -35,7 +35,10 @@ def run(
     wait_timeout: WaitTimeout = "30m",
     offline: Offline = False,
     break_glass: Annotated[
-        bool, typer.Option("--break-glass", help="An emergency grant, where policy offers it.")
+        bool,
+        typer.Option(
+            "--break-glass", help="An emergency grant needs your own step-up: take it in the console."
+        ),
     ] = False,
     result_file: Annotated[
         str,

@@ -14,10 +14,13 @@ import typer
 from gatekeeper.cli.approvals import NOT_APPROVED, SERVICE, Standing, scope_words, standings
 from gatekeeper.cli.formats.text import look_of, print_notice, print_table, say, waiting
 from gatekeeper.cli.here import Here
+from gatekeeper.cli.job_help import say_job_help
+from gatekeeper.cli.log_seen import contradiction, current_log, log_members, log_words
 from gatekeeper.cli.moments import render_brief, render_moment
 from gatekeeper.cli.options import Json, Offline
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
 from gatekeeper.codes import CODES
-from gatekeeper.decision.facts import OWN, Absent
+from gatekeeper.decision.facts import NONE, OWN, Absent
 from gatekeeper.decision.notice import error_notice
 from gatekeeper.documents.api import (
     OPEN_STATES,
@@ -26,10 +29,11 @@ from gatekeeper.documents.api import (
     render_grant,
     render_request,
 )
-from gatekeeper.errors import GatekeeperError, Malformed, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.errors import GatekeeperError, Malformed, TrustError
 from gatekeeper.strict import render_json
 from gatekeeper.values import Value
-from gatekeeper.workstation.state import DeviceState, StandingState, load_standing, save_standing
+from gatekeeper.workstation.keeping import StandingState, load_standing, save_standing
+from gatekeeper.workstation.state import DeviceState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("gatekeeper status", "gatekeeper status --offline", "gatekeeper status --json")
 _WIDE = 100  # columns of a terminal that hold the whole table
+JOB = "job"  # the credential store of a CI job
 KEEP_FOR = 300  # seconds; a launch believes its token for longer
 SIGNED_OUT = CODES["GK201"].check_exit
 
@@ -53,6 +58,7 @@ def status(ctx: typer.Context, *, as_json: Json = False, offline: Offline = Fals
     """Show who you are here, which device and service this is, and how every tool stands for you."""
     here: Here = ctx.obj.here()
     here.require_service()
+    _join_job(here, offline=offline)
     held = here.held
     answer = Answer()
     if held.state == OWN and not offline and not here.settings.offline:
@@ -65,8 +71,17 @@ def status(ctx: typer.Context, *, as_json: Json = False, offline: Offline = Fals
         _print_text(here, tools, answer)
     if out is not None:
         print_notice(error_notice(out, agent=here.agent))
+        say_job_help(here, out.code)
         return CODES.get(out.code, CODES["GK602"]).check_exit
     return 0
+
+
+def _join_job(here: Here, *, offline: bool) -> None:
+    """Let a CI job sign in by itself and get its tokens, where it hasn't yet: a person's workstation isn't asked."""
+    if here.settings.credential_store == JOB and here.held.state == NONE and not offline:
+        with waiting(f"Signing in to {here.settings.service}"):
+            here.calls.sync(lease_for=None)
+        here.forget_held()
 
 
 def _kept(here: Here) -> Answer | None:
@@ -109,14 +124,14 @@ def ask(here: Here) -> Answer:
 
 
 def _sign_in_error(here: Here, answer: Answer) -> GatekeeperError | None:
-    """Return what says that nobody is signed in, or an answer that doesn't hold; being offline is neither."""
+    """Return what says that nobody is signed in, that an answer doesn't hold, or the log; being offline is none of these."""
     try:
         here.require_sign_in()
     except GatekeeperError as error:
         return error
     if answer.error is not None and not isinstance(answer.error, ServiceUnreachable):
         return answer.error
-    return None
+    return contradiction(here.world, here.directory)
 
 
 def _trust_origin(here: Here) -> str:
@@ -150,6 +165,7 @@ def _print_json(
                 "tool": one.tool,
                 "access": one.access or None,
                 "state": one.state,
+                "place": one.place,
                 "grant": one.grant or None,
                 "request": one.request or None,
                 "grant_ends": instant(one.grant_ends),
@@ -163,6 +179,8 @@ def _print_json(
             for one in tools
         ],
     }
+    log = current_log(here.world, here.directory)
+    members["log"] = log_members(log) if log is not None else None
     shown = error or answer.error
     if shown is not None:
         members["error"] = error_members(shown)
@@ -178,6 +196,9 @@ def _print_text(here: Here, tools: tuple[Standing, ...], answer: Answer) -> None
     say(
         f"trust    {count} root key{'s' if count != 1 else ''} pinned by {_trust_origin(here)}{_root_words(here)}"
     )
+    log = current_log(here.world, here.directory)
+    if log is not None:
+        say(f"log      {log_words(log, now=held.clock)}")
     if settings.profile != "default":
         say(f"profile  {settings.profile}")
     if not tools:
@@ -192,7 +213,7 @@ def _print_text(here: Here, tools: tuple[Standing, ...], answer: Answer) -> None
         (
             one.tool,
             one.access or "?",
-            one.state,
+            one.state if one.place is None else f"{one.state}, place {one.place}",
             _until(one, held.clock),
             "" if one.renew_by is None else render_brief(one.renew_by, now=held.clock),
             one.grant or one.request,

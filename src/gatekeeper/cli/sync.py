@@ -12,13 +12,14 @@ from gatekeeper.cli.here import Here
 from gatekeeper.cli.moments import parse_duration, render_moment
 from gatekeeper.cli.options import Json
 from gatekeeper.codes import CODES, PENDING, REFUSED
-from gatekeeper.decision.facts import NotTried, Refused, Renewed, Unreachable, Untrusted
+from gatekeeper.decision.facts import NotTried
 from gatekeeper.decision.notice import render_span
+from gatekeeper.decision.obstacles import Refused, Renewed, Unreachable, Untrusted
 from gatekeeper.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gatekeeper.decision.facts import Renewal
+    from gatekeeper.decision.obstacles import Renewal
     from gatekeeper.documents.launch_token import LaunchToken
 
 _ROUNDING = 60  # seconds that are no difference to a person

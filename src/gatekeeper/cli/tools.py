@@ -15,12 +15,11 @@ from gatekeeper.cli.check import require_tool
 from gatekeeper.cli.formats.text import print_table, say, waiting
 from gatekeeper.cli.here import Here
 from gatekeeper.cli.options import Json, Offline
-from gatekeeper.documents.launch_token import render_identities
+from gatekeeper.documents.launch_token_rendered import render_identities
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.launch.find import find, own_of
-from gatekeeper.launch.recognise import examine
+from gatekeeper.launch.find import examine, find, own_of
 from gatekeeper.values import Value
-from gatekeeper.workstation.paths import shims_directory
+from gatekeeper.workstation.state import shims_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _print_list(here: Here, catalogue: Catalogue, lines: list[Line]) -> None:
                 line.tool.id,
                 line.tool.name,
                 line.tool.vendor_name,
-                line.tool.access,
+                "stopped" if line.tool.stopped else line.tool.access,
                 line.standing.state,
                 versions_of(line.tool.identities),
                 _installed_words(line.installed),
@@ -136,6 +135,7 @@ def _print_one(here: Here, catalogue: Catalogue, line: Line) -> None:
     rows = [
         ("tool", f"{tool.id}: {tool.name}, by {tool.vendor_name}"),
         ("access", tool.access),
+        ("stopped now", tool.stopped),
         ("state", line.standing.state),
         ("approved", scope_words(line.standing)),
         ("executables", ", ".join(tool.executables)),
@@ -182,6 +182,7 @@ def _print_json(catalogue: Catalogue, lines: list[Line]) -> None:
                     "vendor": line.tool.vendor,
                     "vendor_name": line.tool.vendor_name,
                     "access": line.tool.access,
+                    "stopped": line.tool.stopped or None,
                     "state": line.standing.state,
                     "executables": list(line.tool.executables),
                     "identity": render_identities(line.tool.identities),

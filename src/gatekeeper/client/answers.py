@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
 from gatekeeper.codes import CODES
 from gatekeeper.documents.api import parse_problem
-from gatekeeper.errors import Malformed, ServiceRefused, ServiceUnreachable
+from gatekeeper.errors import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

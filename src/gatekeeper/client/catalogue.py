@@ -14,15 +14,15 @@ from gatekeeper.documents.catalogue import parse_catalogue
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import integer_of, optional_text
 from gatekeeper.trust.library import verify_es256
-from gatekeeper.trust.published import peek_kid, verify_catalogue
+from gatekeeper.trust.published import peek_kid, policy_keys, verify_catalogue
 from gatekeeper.values import Absent, Value
-from gatekeeper.workstation.records import load_record, save_record
-from gatekeeper.workstation.state import load_catalogue, save_catalogue
+from gatekeeper.workstation.keeping import load_catalogue, save_catalogue
+from gatekeeper.workstation.state import load_record, save_record
 
 if TYPE_CHECKING:
     from gatekeeper.client.session import Session
     from gatekeeper.documents.catalogue import Catalogue
-    from gatekeeper.trust.root import TrustedRoot
+    from gatekeeper.trust.chain import TrustedRoot
     from gatekeeper.workstation.world import World
 
 PATH = "/v1/catalogue"
@@ -64,7 +64,7 @@ def refresh_catalogue(
     token = reply.body.strip()
     if not peek_kid(token):
         raise unreadable(session.settings.service, "its catalogue is no signed document")
-    if peek_kid(token) not in {key.kid for key in root.policy.keys}:
+    if peek_kid(token) not in {key.kid for key in policy_keys(root).keys}:
         root = newer_root(world, session.settings, session.http, directory, now=now)
     fetched = _verified(token, root, issuer=session.settings.service, subject=subject)
     if kept is not None and fetched.version < kept.version:
@@ -90,7 +90,7 @@ def kept_catalogue(
 
 
 def _verified(token: bytes, root: TrustedRoot, *, issuer: str, subject: str) -> Catalogue:
-    verified = verify_catalogue(token, keys=root.policy, issuer=issuer, verify=verify_es256)
+    verified = verify_catalogue(token, keys=policy_keys(root), issuer=issuer, verify=verify_es256)
     catalogue = parse_catalogue(verified)
     if catalogue.subject != subject:
         raise TrustError("GK502", "The catalogue is another person's.")

@@ -17,22 +17,24 @@ from typing import TYPE_CHECKING
 
 from gatekeeper.client.credential_item import MAX_ITEM_BYTES, parse_item, render_item
 from gatekeeper.client.credential_item import Credential as Credential  # noqa: PLC0414 - what every function here is about
-from gatekeeper.errors import GatekeeperError, Malformed, ServiceUnreachable
+from gatekeeper.client.service_errors import ServiceUnreachable
+from gatekeeper.errors import GatekeeperError, Malformed
 from gatekeeper.strict import optional_text, parse_object, render_json, text_of
 from gatekeeper.values import Value
-from gatekeeper.workstation.paths import data_directory
-from gatekeeper.workstation.records import SCHEMA, remove_record, save_record
+from gatekeeper.workstation.keeping import remove_record
+from gatekeeper.workstation.state import SCHEMA, data_directory, save_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from gatekeeper.config.settings import Settings
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
 KEYRING = "keyring"
 FILE = "file"
 MEMORY = "memory"
+JOB = "job"  # a CI job's own folder; no setting says it: `client.ci` does
 
 KEYRING_SERVICE = "gatekeeper"
 UNATTENDED_FOR = 3.0
@@ -122,6 +124,8 @@ def load_credential(
     """
     if settings.credential_store == MEMORY:
         return parse_item(_memory.get(_item_name(settings), b""), issuer=settings.service)
+    if settings.credential_store == JOB:
+        return _load_file(world, settings)
     if settings.allow_file_store:
         # Before the keyring: a file stands there only because no keyring answered at the sign-in.
         kept = _load_file(world, settings)
@@ -150,6 +154,8 @@ def save_credential(
     if settings.credential_store == MEMORY:
         _memory[_item_name(settings)] = item
         return Stored(where=MEMORY)
+    if settings.credential_store == JOB:
+        return Stored(where=FILE, path=_save_file(world, settings, item))
     why = ""
     if settings.credential_store == KEYRING:
         try:
@@ -194,6 +200,8 @@ def _item_name(settings: Settings) -> str:
 
 
 def _file(world: World, settings: Settings) -> tuple[str, str]:
+    if settings.credential_store == JOB:
+        return f"{settings.state_directory}/credentials", f"{settings.profile}.json"
     folder = f"{data_directory(world.environment(), world.home())}/credentials"
     return folder, f"{settings.profile}.json"
 

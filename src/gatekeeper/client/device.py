@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gatekeeper.client.ci import missing_token
 from gatekeeper.client.credentials import Credential
-from gatekeeper.client.session import find_credential, key_of
-from gatekeeper.decision.facts import Refused
+from gatekeeper.client.service_errors import ServiceRefused
+from gatekeeper.client.session import find_credential, is_signed_in, key_of
+from gatekeeper.codes import CODES
+from gatekeeper.decision.obstacles import Refused
+from gatekeeper.documents.api import Problem
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.values import Absent, Value
-from gatekeeper.workstation.state import (
-    DeviceState,
-    device_mark,
-    load_device,
-    remove_catalogue,
-    remove_tokens,
-    save_device,
-)
+from gatekeeper.workstation.keeping import remove_catalogue, remove_tokens, save_device
+from gatekeeper.workstation.state import DeviceState, device_mark, load_device
 
 if TYPE_CHECKING:
-    from gatekeeper.config.settings import Settings
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
 
@@ -44,11 +42,17 @@ def find_owner(world: World, settings: Settings, directory: str, *, prompt_for: 
     mark = device_mark(world, directory)
     if not isinstance(kept, Absent) and kept.mark != mark:
         return Refused(code="GK204")
-    credential = find_credential(world, settings, prompt_for=prompt_for)
-    if credential is None or not credential.refresh_token:
+    try:
+        credential = find_credential(world, settings, prompt_for=prompt_for)
+    except ServiceRefused as refusal:
+        # Only a CI job signs in here: whatever was renewed with an earlier token ends with this one.
+        remove_tokens(world, directory, "")
+        given = refusal.facts.get("problem")
+        return Refused(code=refusal.code, problem=given if isinstance(given, Problem) else None)
+    if credential is None or not is_signed_in(credential, settings):
         # Signed out for certain, and by nobody but this machine's owner: what was renewed before ends here.
         remove_tokens(world, directory, "")
-        return Refused(code="GK201")
+        return Refused(code="GK201", problem=_without_token(world))
     try:
         jkt = key_of(credential.device_key_jwk).kid
     except GatekeeperError:
@@ -69,3 +73,10 @@ def find_owner(world: World, settings: Settings, directory: str, *, prompt_for: 
         remove_catalogue(world, directory)
         save_device(world, directory, device)
     return Owner(credential=credential, device=device)
+
+
+def _without_token(world: World) -> Problem | None:
+    """Say of a CI job that it has no token; of a workstation the code says enough."""
+    missing = missing_token(world.environment())
+    title = CODES["GK201"].title
+    return Problem(code="GK201", status=0, title=title, detail=missing) if missing else None

@@ -20,9 +20,10 @@ import httpx
 import truststore
 
 from gatekeeper import __version__
+from gatekeeper.client.service_errors import ServiceUnreachable
 from gatekeeper.config.keys import host_of, is_loopback
 from gatekeeper.documents.api import MAX_ANSWER_BYTES
-from gatekeeper.errors import GatekeeperError, ServiceUnreachable
+from gatekeeper.errors import GatekeeperError
 from gatekeeper.values import Value
 
 if TYPE_CHECKING:

@@ -8,25 +8,19 @@ from gatekeeper.client.answers import unreadable
 from gatekeeper.client.root import kept_root
 from gatekeeper.documents.launch_token import CLIENT_ID, parse_launch_token
 from gatekeeper.errors import TrustError
-from gatekeeper.trust.jws import verify_launch_token
+from gatekeeper.trust.chain import verify_launch_token
 from gatekeeper.trust.library import verify_es256
 from gatekeeper.trust.published import peek_kid
 from gatekeeper.values import Absent
-from gatekeeper.workstation.paths import is_file_name
-from gatekeeper.workstation.state import (
-    TokenState,
-    load_token,
-    remove_tokens,
-    save_high_water,
-    save_token,
-)
+from gatekeeper.workstation.keeping import remove_tokens, save_token
+from gatekeeper.workstation.state import TokenState, is_file_name, load_token, save_high_water
 
 if TYPE_CHECKING:
     from gatekeeper.client.device import Owner
-    from gatekeeper.config.settings import Settings
     from gatekeeper.documents.catalogue import Catalogue
     from gatekeeper.documents.launch_token import LaunchToken
-    from gatekeeper.trust.root import TrustedRoot
+    from gatekeeper.trust.chain import TrustedRoot
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
 

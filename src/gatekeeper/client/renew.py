@@ -18,32 +18,32 @@ from gatekeeper.client.device import Owner, find_owner
 from gatekeeper.client.issued import checked_token, has_unknown_approval_key, held_token, save_issued
 from gatekeeper.client.requests import list_grants
 from gatekeeper.client.root import newer_root, refresh_root, require_current
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
 from gatekeeper.client.session import USUAL_TIMEOUT, Session, open_http, prompt_time
 from gatekeeper.client.turn import own_turn, turn
-from gatekeeper.decision.facts import Refused, Renewed, Unreachable, Untrusted
-from gatekeeper.decision.freshness import CLOCK_TOLERANCE
+from gatekeeper.client.witness import check, hear
+from gatekeeper.decision.decide import CLOCK_TOLERANCE
+from gatekeeper.decision.obstacles import Refused, Renewed, Unreachable, Untrusted
 from gatekeeper.documents.api import Problem
 from gatekeeper.documents.catalogue import OPEN
 from gatekeeper.documents.launch_token import audience_of, scope_of
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.errors import GatekeeperError, TrustError
 from gatekeeper.values import Absent
-from gatekeeper.workstation.paths import profile_directory
-from gatekeeper.workstation.state import (
+from gatekeeper.workstation.keeping import (
     list_tokens,
     load_backoff,
-    load_high_water,
-    load_token,
     remove_standing,
     remove_tokens,
     save_backoff,
 )
+from gatekeeper.workstation.state import load_high_water, load_token, profile_directory
 from gatekeeper.workstation.tables import keep_tables
 
 if TYPE_CHECKING:
     from gatekeeper.client.http import Http
-    from gatekeeper.config.settings import Settings
     from gatekeeper.documents.catalogue import Catalogue
-    from gatekeeper.trust.root import TrustedRoot
+    from gatekeeper.trust.chain import TrustedRoot
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
     Outcome = Renewed | Refused | Untrusted | Unreachable
@@ -115,6 +115,8 @@ def renew_detached(world: World, settings: Settings, word: str) -> None:
     if held is not None and 0 <= (now - held.issued_at) * 2 <= held.fresh_for:
         return
     renew(world, settings, word, timeout=DETACHED_TIMEOUT)
+    with open_http(settings, timeout=USUAL_TIMEOUT) as http:
+        check(world, settings, directory, http, now=now)
 
 
 def sync(world: World, settings: Settings, *, lease_for: int | None = None) -> list[tuple[str, Outcome]]:
@@ -130,7 +132,8 @@ def sync(world: World, settings: Settings, *, lease_for: int | None = None) -> l
     with open_http(settings, timeout=USUAL_TIMEOUT) as http, own_turn(world, directory):
         owner = find_owner(world, settings, directory, prompt_for=prompt_time(world, settings))
         if isinstance(owner, Refused):
-            raise GatekeeperError(owner.code, "Nobody is signed in here.")
+            said = owner.problem.detail if owner.problem is not None else ""
+            raise GatekeeperError(owner.code, said or "Nobody is signed in here.")
         now = world.now()
         root = require_current(refresh_root(world, settings, http, directory, now=now, force=True), now=now)
         session = Session(settings, world, http, owner.credential)
@@ -147,6 +150,7 @@ def sync(world: World, settings: Settings, *, lease_for: int | None = None) -> l
                 outcomes.append((tool, outcome))
             else:
                 outcomes.append((tool, lost))  # waiting as long again for each would tell nothing new
+        check(world, settings, directory, http, now=now)
         return outcomes
 
 
@@ -185,12 +189,14 @@ def _fetch_token(session: Session, owner: Owner, word: str, *, lease_for: int | 
     form = {"resource": audience_of(settings.service), "scope": scope_of(word)}
     if lease_for is not None:
         form["lease"] = str(lease_for)
-    token = session.refresh(form).access_token.encode("utf-8", "replace")
+    answer = session.refresh(form)
+    token = answer.access_token.encode("utf-8", "replace")
     if has_unknown_approval_key(token, root):
         root = newer_root(world, settings, session.http, directory, now=now)
     launch = checked_token(token, root, settings=settings, owner=owner)
     catalogue = _catalogue(session, root, owner, now=now)
     save_issued(world, directory, token, launch, word=word, mark=owner.device.mark, catalogue=catalogue)
+    hear(world, settings, directory, answer.checkpoint, now=now)
     if not settings.managed:  # under managed pins a launch believes no table that the person can write
         keep_tables(world, directory, (*root.approval.keys, *root.roots))
 

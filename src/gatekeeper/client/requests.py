@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from gatekeeper.client.answers import read_body
+from gatekeeper.client.service_errors import ServiceUnreachable
 from gatekeeper.documents.api import (
-    OPEN_STATES,
+    PENDING,
     parse_devices,
     parse_grants,
     parse_me,
@@ -19,13 +21,16 @@ from gatekeeper.documents.api import (
     parse_requests,
     render_new_request,
 )
-from gatekeeper.errors import GatekeeperError, ServiceUnreachable
+from gatekeeper.documents.terms import Acceptance, parse_terms, render_acceptance
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.trust.statement import TERMS, make_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gatekeeper.client.session import Session
     from gatekeeper.documents.api import DeviceView, GrantView, Me, NewRequest, RequestView
+    from gatekeeper.documents.terms import TermsView
 
 LONGEST_WAIT = 30  # seconds that one call may stay open
 _PATIENCE = 15.0  # beyond which an open call is given up
@@ -61,6 +66,41 @@ def cancel_request(session: Session, request_id: str) -> RequestView:
     return read_body(reply, parse_request, service=session.settings.service)
 
 
+def reply_to(session: Session, request_id: str, text: str) -> RequestView:
+    """Answer the question about a request."""
+    reply = session.call("POST", f"{_path_of(request_id)}/reply", body={"text": text})
+    return read_body(reply, parse_request, service=session.settings.service)
+
+
+def list_inbox(session: Session) -> tuple[RequestView, ...]:
+    """Return the requests that wait for one's review."""
+    reply = session.call("GET", "/v1/requests?role=reviewer")
+    return read_body(reply, parse_requests, service=session.settings.service)
+
+
+def get_terms(session: Session, tool: str) -> TermsView:
+    """Return the terms of a tool."""
+    reply = session.call("GET", f"/v1/terms/{quote(tool, safe='')}")
+    return read_body(reply, parse_terms, service=session.settings.service)
+
+
+def accept_terms(session: Session, terms: TermsView, *, now: int) -> TermsView:
+    """Accept the terms, by a statement that this device's key signs."""
+    claims = Acceptance(
+        issuer=session.settings.service,
+        subject=session.credential.subject,
+        tool=terms.tool,
+        version=terms.version,
+        sha256=terms.sha256,
+        issued_at=now,
+    )
+    statement = make_statement(session.key, typ=TERMS, claims=render_acceptance(claims))
+    reply = session.call(
+        "POST", f"/v1/terms/{quote(terms.tool, safe='')}/accept", body={"statement": statement}
+    )
+    return read_body(reply, parse_terms, service=session.settings.service)
+
+
 def list_grants(session: Session) -> tuple[GrantView, ...]:
     """Return the own grants, ended ones too."""
     return read_body(session.call("GET", "/v1/grants"), parse_grants, service=session.settings.service)
@@ -85,7 +125,7 @@ def wait_for(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> RequestView:
-    """Wait until a request is answered or `timeout` seconds are over, and return it as it then is.
+    """Wait until a request is answered, a question about it waits, or `timeout` seconds are over; return it.
 
     `on_poll` hears every state seen. A service that is away for a while only makes the wait longer; one that is
     still away at the end is raised.
@@ -106,7 +146,7 @@ def wait_for(
         if on_poll is not None:
             on_poll(seen)
         left = ends_at - clock()
-        if seen.state not in OPEN_STATES or left <= 0:
+        if seen.state != PENDING or left <= 0:
             return seen
         pause = _PAUSE
         if clock() - begun < 1:

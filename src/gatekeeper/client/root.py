@@ -10,17 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatekeeper.client.answers import check_reply, unreadable
-from gatekeeper.errors import GatekeeperError, Malformed, ServiceUnreachable, TrustError
+from gatekeeper.client.service_errors import ServiceUnreachable
+from gatekeeper.errors import GatekeeperError, Malformed, TrustError
 from gatekeeper.strict import parse_object
+from gatekeeper.trust.chain import MAX_ROOT_BYTES
 from gatekeeper.trust.library import verify_es256
-from gatekeeper.trust.root import MAX_ROOT_BYTES, trim_chain, verify_chain
+from gatekeeper.trust.root_documents import trim_chain, verify_chain
 from gatekeeper.values import Absent, Value
-from gatekeeper.workstation.state import RootState, load_root, save_root
+from gatekeeper.workstation.keeping import RootState, load_root, save_root
 
 if TYPE_CHECKING:
     from gatekeeper.client.http import Http
-    from gatekeeper.config.settings import Settings
-    from gatekeeper.trust.root import TrustedRoot
+    from gatekeeper.trust.chain import TrustedRoot
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
 PATH = "/.well-known/gatekeeper/root"

@@ -13,36 +13,39 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlencode
 
 from gatekeeper.client.answers import check_reply, new_nonce, read_body, unreadable, wants_nonce
-from gatekeeper.client.credentials import PROMPT_FOR, UNATTENDED_FOR, KeyringSilent, load_credential
+from gatekeeper.client.ci import exchange_form, fetch_id_token, job_name, job_of, missing_token
+from gatekeeper.client.credentials import (
+    JOB,
+    PROMPT_FOR,
+    UNATTENDED_FOR,
+    Credential,
+    KeyringSilent,
+    load_credential,
+    save_credential,
+)
 from gatekeeper.client.http import Http
+from gatekeeper.client.service_errors import ServiceRefused
 from gatekeeper.documents.api import parse_token_answer
 from gatekeeper.documents.launch_token import CLIENT_ID
-from gatekeeper.errors import GatekeeperError, Malformed, ServiceRefused
+from gatekeeper.errors import GatekeeperError, Malformed
 from gatekeeper.strict import parse_object, render_json
 from gatekeeper.trust.dpop import make_proof
 from gatekeeper.trust.sign import SigningKey
 from gatekeeper.values import Absent, Value
-from gatekeeper.workstation.paths import profile_directory
-from gatekeeper.workstation.state import (
-    load_backoff,
-    load_device,
-    load_nonce,
-    remove_tokens,
-    save_backoff,
-    save_nonce,
-)
+from gatekeeper.workstation.keeping import load_backoff, load_nonce, remove_tokens, save_backoff, save_nonce
+from gatekeeper.workstation.state import load_device, profile_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gatekeeper.client.credentials import Credential
     from gatekeeper.client.http import Reply
-    from gatekeeper.config.settings import Settings
     from gatekeeper.documents.api import TokenAnswer
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - an address
 REVOKE_PATH = "/oauth/revoke"
+DEVICE_PATH = "/oauth/device_authorization"
 USUAL_TIMEOUT = 10.0
 _EARLY = 30  # seconds before its end in which an access token is not used any more
 
@@ -129,13 +132,21 @@ class Session:
         return read_body(reply, parse_token_answer, service=self.settings.service)
 
     def refresh(self, form: Mapping[str, str], *, timeout: float | None = None) -> TokenAnswer:
-        """Ask the token endpoint with the refresh token. Errors as `call`."""
-        given = {"grant_type": "refresh_token", "refresh_token": self.credential.refresh_token, **form}
+        """Ask the token endpoint with the refresh token, or as a CI job with its platform's token. Errors as `call`."""
+        job = job_of(self.world.environment()) if self.settings.credential_store == JOB else None
+        if job is not None:
+            given = exchange_form(fetch_id_token(job, audience=self.settings.service), form)
+        else:
+            given = {"grant_type": "refresh_token", "refresh_token": self.credential.refresh_token, **form}
         try:
             return self.token(given, timeout=timeout)
         except ServiceRefused as refusal:
             self._forget_if_over(refusal)
             raise
+
+    def ask_for_device_code(self, form: Mapping[str, str]) -> Reply:
+        """Begin a sign-in that is confirmed elsewhere (RFC 8628 §3.1). Errors as `call`."""
+        return self._post_form(DEVICE_PATH, form, None)
 
     def revoke(self, *, timeout: float | None = None) -> None:
         """Give the refresh token back (RFC 7009). Errors as `call`."""
@@ -219,13 +230,20 @@ def open_session(world: World, settings: Settings, *, timeout: float = USUAL_TIM
     """
     http = open_http(settings, timeout=timeout)
     credential = find_credential(world, settings, prompt_for=prompt_time(world, settings))
-    if credential is None or not credential.refresh_token:
-        raise GatekeeperError("GK201", "Nobody is signed in here.")
+    if credential is None or not is_signed_in(credential, settings):
+        raise GatekeeperError("GK201", missing_token(world.environment()) or "Nobody is signed in here.")
     return Session(settings, world, http, credential)
 
 
 def find_credential(world: World, settings: Settings, *, prompt_for: float) -> Credential | None:
-    """Return the credential, or None where nobody signed in. KeyringSilent where somebody did and no keyring answers."""
+    """Return the credential, or None where nobody signed in. A CI job signs in here by itself.
+
+    Raises:
+        KeyringSilent: somebody signed in and no keyring answers.
+        ServiceRefused, ServiceUnreachable: a job's token was refused, or nobody answers.
+    """
+    if settings.credential_store == JOB:
+        return _job_credential(world, settings)
     try:
         return load_credential(world, settings, prompt_for=prompt_for)
     except KeyringSilent as silent:
@@ -234,6 +252,30 @@ def find_credential(world: World, settings: Settings, *, prompt_for: float) -> C
         if silent.missing and isinstance(load_device(world, directory), Absent):
             return None
         raise
+
+
+def is_signed_in(credential: Credential | None, settings: Settings) -> bool:
+    """Say whether a credential signs in: by its refresh token, or as a CI job's."""
+    return credential is not None and (bool(credential.refresh_token) or settings.credential_store == JOB)
+
+
+def _job_credential(world: World, settings: Settings) -> Credential:
+    """Return the job's credential: a key made once a job, and whose workload the service says that it is."""
+    kept = load_credential(world, settings)
+    if kept is not None and kept.subject and kept.device:
+        return kept
+    key = render_json(SigningKey.generate().private_jwk()).decode("ascii")
+    made = Credential(issuer=settings.service, device_key_jwk=key)
+    with open_http(settings, timeout=USUAL_TIMEOUT) as http:
+        answer = Session(settings, world, http, made).refresh({})
+    if not (answer.subject and answer.device):
+        raise unreadable(settings.service, "it answered a CI job without a sign-in")
+    device_name = job_name(world.environment())
+    signed_in = made.replace(
+        subject=answer.subject, name=answer.name, device=answer.device, device_name=device_name
+    )
+    save_credential(world, settings, signed_in)
+    return signed_in
 
 
 def open_http(settings: Settings, *, timeout: float) -> Http:

@@ -21,31 +21,29 @@ from gatekeeper.client.credentials import (
 )
 from gatekeeper.client.requests import me
 from gatekeeper.client.root import refresh_root, require_current
+from gatekeeper.client.service_errors import ServiceRefused, ServiceUnreachable
 from gatekeeper.client.session import USUAL_TIMEOUT, Session, find_credential, key_of, open_http, prompt_time
 from gatekeeper.client.turn import own_turn
 from gatekeeper.documents.api import Problem
-from gatekeeper.errors import GatekeeperError, ServiceRefused, ServiceUnreachable, TrustError
+from gatekeeper.errors import GatekeeperError, TrustError
 from gatekeeper.strict import b64url_encode, render_json
 from gatekeeper.trust.sign import SigningKey
 from gatekeeper.values import Value
-from gatekeeper.workstation.paths import profile_directory
-from gatekeeper.workstation.records import remove_record
-from gatekeeper.workstation.state import (
-    DeviceState,
-    device_mark,
+from gatekeeper.workstation.keeping import (
     remove_catalogue,
     remove_device,
+    remove_record,
     remove_tokens,
     save_backoff,
     save_device,
-    save_high_water,
 )
+from gatekeeper.workstation.state import DeviceState, device_mark, profile_directory, save_high_water
 
 if TYPE_CHECKING:
     from gatekeeper.client.http import Http
-    from gatekeeper.config.settings import Settings
     from gatekeeper.documents.api import TokenAnswer
-    from gatekeeper.trust.root import TrustedRoot
+    from gatekeeper.trust.chain import TrustedRoot
+    from gatekeeper.workstation.settings import Settings
     from gatekeeper.workstation.world import World
 
 INVITE = "urn:gatekeeper:grant-type:invite"
@@ -100,22 +98,42 @@ def sign_in_with_code(world: World, settings: Settings, *, code: str, device_nam
         prompt_for = prompt_time(world, settings)
         credential = _with_pending_key(world, settings, code=code, now=now, prompt_for=prompt_for)
         answer = _redeem(world, settings, http, credential, code=code, device_name=device_name)
-        signed_in = Credential(
-            issuer=settings.service,
-            device_key_jwk=credential.pending_jwk,
-            refresh_token=answer.refresh_token,
-            subject=answer.subject,
-            name=answer.name,
-            device=answer.device,
-            device_name=device_name,
-            # Should the state not be writable now, the same code must find this very key again.
-            pending_code=credential.pending_code,
-            pending_at=credential.pending_at,
-        )
-        stored = save_credential(world, settings, signed_in, prompt_for=prompt_for)
-        session = Session(settings, world, http, signed_in)
-        _make_state(world, directory, session)
-        missing = _first_catalogue(session, root, now=now)
+        return finish(world, settings, http, root, credential, answer, device_name=device_name, now=now)
+
+
+def finish(  # noqa: PLR0917 - what a sign-in is made of
+    world: World,
+    settings: Settings,
+    http: Http,
+    root: TrustedRoot,
+    credential: Credential,
+    answer: TokenAnswer,
+    *,
+    device_name: str,
+    now: int,
+) -> SignedIn:
+    """Keep what the service gave for the pending key of `credential`, and make the state. In the own turn alone.
+
+    Raises:
+        GatekeeperError: as `sign_in_with_code`; what was here may be gone.
+    """
+    directory = profile_directory(settings.state_directory, settings.profile)
+    signed_in = Credential(
+        issuer=settings.service,
+        device_key_jwk=credential.pending_jwk,
+        refresh_token=answer.refresh_token,
+        subject=answer.subject,
+        name=answer.name,
+        device=answer.device,
+        device_name=device_name,
+        # Should the state not be writable now, the same code must find this very key again.
+        pending_code=credential.pending_code,
+        pending_at=credential.pending_at,
+    )
+    stored = save_credential(world, settings, signed_in, prompt_for=prompt_time(world, settings))
+    session = Session(settings, world, http, signed_in)
+    _make_state(world, directory, session)
+    missing = _first_catalogue(session, root, now=now)
     return SignedIn(
         subject=answer.subject,
         name=answer.name,

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.workstation.records import unusable
-from gatekeeper.workstation.state import renewal_lock
+from gatekeeper.workstation.keeping import renewal_lock
+from gatekeeper.workstation.state import unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

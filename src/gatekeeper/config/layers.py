@@ -20,7 +20,7 @@ from gatekeeper.config.keys import (
 from gatekeeper.errors import GatekeeperError, Malformed
 from gatekeeper.strict import parse_object
 from gatekeeper.values import Value
-from gatekeeper.workstation.paths import MANAGED_DIRECTORY, MANAGED_FILE
+from gatekeeper.workstation.state import MANAGED_DIRECTORY, MANAGED_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,11 +20,10 @@ from gatekeeper.config.layers import (
     read_managed,
 )
 from gatekeeper.config.merge import choose, render_value, resolve
-from gatekeeper.config.settings import NOT_THERE, SNAPSHOT, Settings, render_resolved, toml_files
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.values import Value
-from gatekeeper.workstation.paths import MANAGED_FILE, state_directory
-from gatekeeper.workstation.records import save_record
+from gatekeeper.workstation.settings import NOT_THERE, SNAPSHOT, Settings, toml_files
+from gatekeeper.workstation.state import MANAGED_FILE, save_record, state_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,3 +171,22 @@ def _check_locked(layers: list[Layer], overrides: Mapping[str, object]) -> None:
             raise GatekeeperError(
                 "GK102", f"{name} is set by {chosen[name].origin}, so no option can change it."
             )
+
+
+def render_resolved(settings: Settings) -> dict[str, object]:
+    """Render settings as `parse_resolved` reads them back, for a snapshot."""
+    return {
+        "service": settings.service,
+        "credential_store": settings.credential_store,
+        "verifier": settings.verifier,
+        "ca_bundle": settings.ca_bundle,
+        "enforce_from": settings.enforce_from,
+        "allow_file_store": settings.allow_file_store,
+        "offline": settings.offline,
+        "no_input": settings.no_input,
+        "trust_roots": list(settings.trust_roots),
+        "trust_threshold": settings.trust_threshold,
+        "min_root_version": settings.min_root_version,
+        "profile": settings.profile,
+        "origins": dict(settings.origins),
+    }

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from gatekeeper.config.keys import BY_NAME, ENVIRONMENT, KEYS, MANAGED, THUMBPRINTS, TRUST_KEYS
 from gatekeeper.config.layers import Layer, Problems, check_values, environment_layers, read_managed
-from gatekeeper.config.settings import NeedsLoad, Settings, current_snapshot, kept_settings, toml_files
 from gatekeeper.errors import GatekeeperError, Malformed
 from gatekeeper.strict import object_of
-from gatekeeper.values import Value
-from gatekeeper.workstation.paths import state_directory
+from gatekeeper.values import Absent, Value
+from gatekeeper.workstation.settings import NEEDS_LOAD, Settings, current_snapshot, kept_settings, toml_files
+from gatekeeper.workstation.state import state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ class Choice(Value):
     locked: bool
 
 
-def read_settings(world: World, *, profile: str = "") -> Settings | NeedsLoad:
+def read_settings(world: World, *, profile: str = "") -> Settings | Absent:
     """Return the settings without parsing TOML. `profile` is the option's, "" without it. Errors as `merge_settings`."""
     kept = kept_settings(world, profile=profile)
     return kept if isinstance(kept, Settings) else merge_settings(world, profile=profile)
 
 
-def merge_settings(world: World, *, profile: str) -> Settings | NeedsLoad:
+def merge_settings(world: World, *, profile: str) -> Settings | Absent:
     """Return the settings from every layer, the TOML ones by their snapshot.
 
     Raises:
@@ -50,17 +50,17 @@ def merge_settings(world: World, *, profile: str) -> Settings | NeedsLoad:
     layers = [*managed, *environment_layers(world, problems, profile=profile, overrides={})]
     problems.raise_if_any()
     snapshot = current_snapshot(world, state)
-    if isinstance(snapshot, NeedsLoad):
+    if isinstance(snapshot, Absent):
         return snapshot
     if snapshot is not None:
         kept = _from_snapshot(world, snapshot)
-        if isinstance(kept, NeedsLoad):
+        if isinstance(kept, Absent):
             return kept
         layers += kept
     return resolve(layers, state=state, profile=profile, warnings=())
 
 
-def _from_snapshot(world: World, snapshot: Mapping[str, object]) -> list[Layer] | NeedsLoad:
+def _from_snapshot(world: World, snapshot: Mapping[str, object]) -> list[Layer] | Absent:
     """Return the TOML layers as `load` left them."""
     problems = Problems()
     layers = []
@@ -69,8 +69,8 @@ def _from_snapshot(world: World, snapshot: Mapping[str, object]) -> list[Layer] 
             values = check_values(name, path, object_of(object_of(snapshot, name), "values"), problems)
             layers.append(Layer(name=name, source=path, values=values))
     except Malformed:
-        return NeedsLoad()
-    return NeedsLoad() if problems.found else layers
+        return NEEDS_LOAD
+    return NEEDS_LOAD if problems.found else layers
 
 
 def resolve(layers: list[Layer], *, state: str, profile: str, warnings: tuple[str, ...]) -> Settings:

@@ -9,7 +9,7 @@ finds the remotes; this module has no effects.
 from __future__ import annotations
 
 from gatekeeper.decision.facts import EVERYWHERE as EVERYWHERE  # noqa: PLC0414 - a pattern like the others
-from gatekeeper.decision.facts import NoRepository, UnreadableRepository
+from gatekeeper.decision.obstacles import NoRepository, UnreadableRepository
 from gatekeeper.documents.launch_token import Exclusion
 from gatekeeper.values import Value
 
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gatekeeper.decision.facts import Location
+    from gatekeeper.decision.obstacles import Location
 
 # Rules of our own in an `Exclusion` whose pattern is "".
 OUTSIDE = "outside"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from gatekeeper.codes import CODES, INVALID, NOT_INSTALLED, REFUSED, SIGN_IN, UNDETERMINED
 from gatekeeper.codes import PENDING as KIND_PENDING
-from gatekeeper.decision.facts import Absent, Allow, Executable, NotInstalled, Pending, Refuse, Undetermined
+from gatekeeper.decision.facts import Absent, Allow, Executable
+from gatekeeper.decision.obstacles import NotInstalled, Pending, Refuse, Undetermined
 from gatekeeper.documents.api import Problem
 from gatekeeper.documents.catalogue import OPEN
 from gatekeeper.documents.verdict import ALLOW, PENDING, REFUSE, Verdict, rfc3339
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gatekeeper.codes import Row
-    from gatekeeper.decision.facts import AnyDecision, Facts
+    from gatekeeper.decision.facts import Facts
+    from gatekeeper.decision.obstacles import AnyDecision
     from gatekeeper.documents.catalogue import Catalogue
     from gatekeeper.documents.launch_token import Identity
     from gatekeeper.errors import GatekeeperError
@@ -49,6 +51,8 @@ _CLAUSES = {
     "GK204": "the state stored here belongs to another machine",
     "GK205": "there is no safe place for the credential",
     "GK206": "too many wrong one-time codes",
+    "GK207": "the sign-in was not accepted",
+    "GK208": "the sign-in waits to be confirmed",
     "GK301": "it isn't approved for you",
     "GK302": "it isn't in your organisation's catalogue",
     "GK303": "your organisation doesn't offer it",
@@ -81,6 +85,7 @@ _CLAUSES = {
     "GK602": "the service's answer can't be read",
     "GK603": "the service asks to wait",
     "GK604": "the service doesn't take this call",
+    "GK605": "the service waits for an answer of another one",
     "GK701": "the state stored here can't be used",
     "GK702": "the clock of this machine is behind",
     "GK801": "it isn't installed",

@@ -7,7 +7,7 @@ where a person reads them (`documents.verdict`).
 
 from __future__ import annotations
 
-from gatekeeper.errors import GatekeeperError, Malformed
+from gatekeeper.errors import Malformed
 from gatekeeper.strict import (
     integer_of,
     objects_of,
@@ -26,8 +26,16 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_CALL_BYTES = 64 * 1024
 
-# Members of POST /v1/requests that change for whom or what the request is: ignored, they'd give something else.
-_NOT_YET = ("subjects", "workload", "group", "terms")
+# Members of a request that are texts and left out where they are empty.
+_REQUEST_WORDS = (
+    "requester_name",
+    "question",
+    "question_by",
+    "verdict",
+    "claimed_by",
+    "device",
+    "precedent",
+)
 
 PENDING = "pending"
 OPEN_STATES = (PENDING, "question")  # of an access request that nobody has decided
@@ -56,16 +64,21 @@ class Problem(Value):
 
 
 class TokenAnswer(Value):
-    """What `/oauth/token` gives: an opaque access token, or a launch token where `resource` asked for one."""
+    """What `/oauth/token` gives: an opaque access token, or a launch token where `resource` asked for one.
+
+    `issued_token_type` stands in the answer to a token exchange alone (RFC 8693 §2.2.1).
+    """
 
     access_token: str
     token_type: str
     expires_in: int
+    issued_token_type: str = ""
     scope: str = ""
     refresh_token: str = ""
     subject: str = ""
     name: str = ""
     device: str = ""
+    checkpoint: str = ""  # the audit log's newest signed head
 
 
 class Me(Value):
@@ -79,7 +92,12 @@ class Me(Value):
 
 
 class RequestView(Value):
-    """An access request as its subject sees it. `duration` as people write it (`30d`)."""
+    """An access request as its subject or a reviewer sees it. `duration` as people write it (`30d`).
+
+    `subject_name` is whom it is for: a person, a workload, `group:NAME`, or `N people`. `waits_for` says in words
+    which reviews are still needed, `question` is the one that waits for an answer, `place` counts from 1. From
+    `verdict` on it is for reviewers.
+    """
 
     id: str
     tool: str
@@ -95,6 +113,19 @@ class RequestView(Value):
     decided_by: str = ""
     decision_reason: str = ""
     place: int | None = None
+    requester_name: str = ""
+    members: tuple[str, ...] = ()
+    question: str = ""
+    question_by: str = ""
+    waits_for: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    terms_needed: bool = False
+    break_glass: bool = False
+    verdict: str = ""
+    claimed_by: str = ""
+    device: str = ""
+    groups: tuple[str, ...] = ()
+    precedent: str = ""
 
 
 class GrantView(Value):
@@ -110,6 +141,8 @@ class GrantView(Value):
     request: str = ""
     ended_by: str = ""
     ended_reason: str = ""
+    kind: str = ""
+    place: int | None = None
 
 
 class DeviceView(Value):
@@ -123,13 +156,20 @@ class DeviceView(Value):
 
 
 class NewRequest(Value):
-    """The body of POST /v1/requests."""
+    """The body of POST /v1/requests. At most one of `group`, `subjects` and `workload` says for whom else it is.
+
+    `terms` is the device's signed statement that the tool's terms are accepted.
+    """
 
     tool: str
     reason: str
     duration: str = ""
     zones: tuple[str, ...] = ()
     ticket: str = ""
+    workload: str = ""
+    group: str = ""
+    subjects: tuple[str, ...] = ()
+    terms: str = ""
 
 
 def parse_problem(body: bytes, *, status: int) -> Problem:
@@ -183,11 +223,13 @@ def parse_token_answer(body: bytes) -> TokenAnswer:
         access_token=text_of(members, "access_token", max_chars=MAX_CALL_BYTES),
         token_type=text_of(members, "token_type"),
         expires_in=integer_of(members, "expires_in"),
+        issued_token_type=optional_text(members, "issued_token_type"),
         scope=optional_text(members, "scope"),
         refresh_token=optional_text(members, "refresh_token"),
         subject=optional_text(members, "sub"),
         name=optional_text(members, "name"),
         device=optional_text(members, "device"),
+        checkpoint=optional_text(members, "checkpoint", max_chars=MAX_CALL_BYTES),
     )
 
 
@@ -199,11 +241,13 @@ def render_token_answer(answer: TokenAnswer) -> dict[str, object]:
         "expires_in": answer.expires_in,
     }
     optional = {
+        "issued_token_type": answer.issued_token_type,
         "scope": answer.scope,
         "refresh_token": answer.refresh_token,
         "sub": answer.subject,
         "name": answer.name,
         "device": answer.device,
+        "checkpoint": answer.checkpoint,
     }
     return {**members, **{name: value for name, value in optional.items() if value}}
 
@@ -247,6 +291,13 @@ def _parse_request(members: Mapping[str, object]) -> RequestView:
         decided_by=optional_text(members, "decided_by"),
         decision_reason=optional_text(members, "decision_reason"),
         place=optional_integer(members, "place"),
+        members=texts_of(members, "members"),
+        waits_for=texts_of(members, "waits_for"),
+        notes=texts_of(members, "notes"),
+        groups=texts_of(members, "groups"),
+        terms_needed=members.get("terms_needed") is True,
+        break_glass=members.get("break_glass") is True,
+        **{name: optional_text(members, name) for name in _REQUEST_WORDS},
     )
 
 
@@ -274,9 +325,15 @@ def render_request(request: RequestView) -> dict[str, object]:
         "url": request.url,
         "created_at": request.created_at,
     }
-    for name in ("ticket", "grant", "decided_by", "decision_reason"):
+    for name in ("ticket", "grant", "decided_by", "decision_reason", *_REQUEST_WORDS):
         if getattr(request, name):
             members[name] = getattr(request, name)
+    for name in ("members", "waits_for", "notes", "groups"):
+        if getattr(request, name):
+            members[name] = list(getattr(request, name))
+    for name in ("terms_needed", "break_glass"):
+        if getattr(request, name):
+            members[name] = True
     if request.place is not None:
         members["place"] = request.place
     return members
@@ -297,6 +354,8 @@ def parse_grants(body: bytes) -> tuple[GrantView, ...]:
             request=optional_text(item, "request"),
             ended_by=optional_text(item, "ended_by"),
             ended_reason=optional_text(item, "ended_reason"),
+            kind=optional_text(item, "kind"),
+            place=optional_integer(item, "place"),
         )
         for item in objects_of(members, "grants")
     )
@@ -313,9 +372,11 @@ def render_grant(grant: GrantView) -> dict[str, object]:
         "starts_at": grant.starts_at,
         "ends_at": grant.ends_at,
     }
-    for name in ("request", "ended_by", "ended_reason"):
+    for name in ("request", "ended_by", "ended_reason", "kind"):
         if getattr(grant, name):
             members[name] = getattr(grant, name)
+    if grant.place is not None:
+        members["place"] = grant.place
     return members
 
 
@@ -346,22 +407,18 @@ def render_device(device: DeviceView) -> dict[str, object]:
 
 
 def parse_new_request(body: bytes) -> NewRequest:
-    """Read the body of POST /v1/requests; the caller is a person's program and may be hostile.
-
-    Raises:
-        Malformed: it is no such body.
-        GatekeeperError: GK410, it asks for what this service doesn't offer yet.
-    """
+    """Read the body of POST /v1/requests; the caller is a person's program and may be hostile. Raises `Malformed`."""
     members = parse_object(body, max_bytes=MAX_CALL_BYTES)
-    for name in _NOT_YET:
-        if name in members:
-            raise GatekeeperError("GK410", f"{name} is not offered by this service yet.")
     return NewRequest(
         tool=text_of(members, "tool", max_chars=64),
         reason=optional_text(members, "reason"),
         duration=optional_text(members, "duration", max_chars=16),
         zones=texts_of(members, "zones"),
         ticket=optional_text(members, "ticket", max_chars=128),
+        workload=optional_text(members, "workload", max_chars=320),
+        group=optional_text(members, "group", max_chars=128),
+        subjects=texts_of(members, "subjects"),
+        terms=optional_text(members, "terms", max_chars=4096),
     )
 
 
@@ -372,6 +429,9 @@ def render_new_request(request: NewRequest) -> dict[str, object]:
         members["duration"] = request.duration
     if request.zones:
         members["zones"] = list(request.zones)
-    if request.ticket:
-        members["ticket"] = request.ticket
+    for name in ("ticket", "workload", "group", "terms"):
+        if getattr(request, name):
+            members[name] = getattr(request, name)
+    if request.subjects:
+        members["subjects"] = list(request.subjects)
     return members

@@ -6,11 +6,8 @@ Its version never falls (a client refuses an older one), and it ends after 24 ho
 
 from __future__ import annotations
 
-from gatekeeper.documents.launch_token import (
-    Identity,
-    parse_identities,
-    render_identities,
-)
+from gatekeeper.documents.launch_token import Identity, parse_identities
+from gatekeeper.documents.launch_token_rendered import render_identities
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import (
     integer_of,
@@ -37,7 +34,10 @@ ACCESS_CLASSES = (OPEN, APPROVAL, CLOSED)
 
 
 class CatalogueTool(Value):
-    """One tool as people see it. `executables` are names, never paths; `alternatives` are tool ids."""
+    """One tool as people see it. `executables` are names, never paths; `alternatives` are tool ids.
+
+    `stopped` is the reason for which it stands still for now, "" where it doesn't.
+    """
 
     id: str
     name: str
@@ -50,6 +50,7 @@ class CatalogueTool(Value):
     zones_refused: tuple[str, ...] = ()
     max_duration: str = ""
     min_reason: int = 0
+    stopped: str = ""
 
 
 class Catalogue(Value):
@@ -122,6 +123,7 @@ def _parse_tool(item: Mapping[str, object]) -> CatalogueTool:
         zones_refused=texts_of(item, "zones_refused"),
         max_duration=optional_text(item, "max_duration"),
         min_reason=integer_of(item, "min_reason"),
+        stopped=optional_text(item, "stopped"),
     )
 
 
@@ -155,4 +157,5 @@ def _render_tool(tool: CatalogueTool) -> dict[str, object]:
         "zones_refused": list(tool.zones_refused),
         "max_duration": tool.max_duration,
         "min_reason": tool.min_reason,
+        "stopped": tool.stopped,
     }

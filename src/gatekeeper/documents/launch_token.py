@@ -1,10 +1,8 @@
-"""The launch token's claims (`gk-approval+jwt`): the class, `parse_` and `render_`.
+"""The launch token's claims (`gk-approval+jwt`): the classes and `parse_`; `launch_token_rendered` holds `render_`.
 
-Trust in the bytes is earned in `trust.jws`; here the claims get types. Unknown claims are ignored:
+Trust in the bytes is earned in `trust.chain`; here the claims get types. Unknown claims are ignored:
 they may never widen. Whether the token may launch something now is for `decision`.
 """
-
-from __future__ import annotations
 
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import (
@@ -17,15 +15,15 @@ from gatekeeper.strict import (
     text_of,
     texts_of,
 )
-from gatekeeper.trust.jws import TYP as TYP  # noqa: PLC0414 - a document says its type and reader
-from gatekeeper.trust.jws import audience_of as audience_of  # noqa: PLC0414
+from gatekeeper.trust.chain import TYP as TYP  # noqa: PLC0414 - a document says its type and reader
+from gatekeeper.trust.chain import audience_of as audience_of  # noqa: PLC0414
 from gatekeeper.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gatekeeper.trust.jws import VerifiedApproval
+    from gatekeeper.trust.chain import VerifiedApproval
 
 DETAIL_TYPE = "urn:gatekeeper:launch"
 CLIENT_ID = "gatekeeper-cli"
@@ -48,7 +46,7 @@ class Identity(Value):
     native: str = ""
     publisher: str = ""
     versions: str = ""
-    sha256: tuple[str, ...] = ()
+    sha256: "tuple[str, ...]" = ()
 
 
 class Exclusion(Value):
@@ -61,9 +59,9 @@ class Exclusion(Value):
 class LaunchChanges(Value):
     """What a launch changes in the tool's environment and arguments; everything else stays as it is."""
 
-    env_unset: tuple[str, ...] = ()
-    env_set: tuple[tuple[str, str], ...] = ()
-    args_prepend: tuple[str, ...] = ()
+    env_unset: "tuple[str, ...]" = ()
+    env_set: "tuple[tuple[str, str], ...]" = ()
+    args_prepend: "tuple[str, ...]" = ()
 
 
 class LaunchToken(Value):
@@ -84,20 +82,20 @@ class LaunchToken(Value):
     status_uri: str
     tool: str
     provider: str
-    identities: tuple[Identity, ...]
-    locations: tuple[str, ...]
-    exclude: tuple[Exclusion, ...]
-    launch: LaunchChanges
+    identities: "tuple[Identity, ...]"
+    locations: "tuple[str, ...]"
+    exclude: "tuple[Exclusion, ...]"
+    launch: "LaunchChanges"
     confine: str
     grant: str
-    grant_ends: int | None
+    grant_ends: "int | None"
     policy: str
     device: str
     name: str
     fresh_for: int
 
 
-def parse_launch_token(verified: VerifiedApproval) -> LaunchToken:
+def parse_launch_token(verified: "VerifiedApproval") -> "LaunchToken":
     """Type the claims of a verified launch token.
 
     Raises:
@@ -110,7 +108,7 @@ def parse_launch_token(verified: VerifiedApproval) -> LaunchToken:
         raise TrustError("GK502", f"launch token: {error.reason}") from error
 
 
-def _parse(claims: Mapping[str, object]) -> LaunchToken:
+def _parse(claims: "Mapping[str, object]") -> "LaunchToken":
     details = objects_of(claims, "authorization_details")
     if len(details) != 1 or details[0].get("type") != DETAIL_TYPE:
         raise Malformed("authorization_details is not one launch")
@@ -152,7 +150,7 @@ def _parse(claims: Mapping[str, object]) -> LaunchToken:
     )
 
 
-def parse_identities(members: Mapping[str, object]) -> tuple[Identity, ...]:
+def parse_identities(members: "Mapping[str, object]") -> "tuple[Identity, ...]":
     """Read `identity`: one object, or a list of alternatives. None at all is malformed: nothing would be checked.
 
     Raises:
@@ -181,21 +179,7 @@ def parse_identities(members: Mapping[str, object]) -> tuple[Identity, ...]:
     return identities
 
 
-def render_identities(identities: tuple[Identity, ...]) -> list[dict[str, object]]:
-    """Render alternatives as `parse_identities` reads them; unset fields are left out."""
-    rendered = []
-    for one in identities:
-        item: dict[str, object] = {}
-        for name in ("npm", "pypi", "native", "publisher", "versions"):
-            if getattr(one, name):
-                item[name] = getattr(one, name)
-        if one.sha256:
-            item["sha256"] = list(one.sha256)
-        rendered.append(item)
-    return rendered
-
-
-def parse_launch_changes(members: Mapping[str, object]) -> LaunchChanges:
+def parse_launch_changes(members: "Mapping[str, object]") -> "LaunchChanges":
     """Read `launch`; absent means no change. Raises `Malformed`."""
     if members.get("launch") is None:
         return LaunchChanges()
@@ -212,53 +196,3 @@ def parse_launch_changes(members: Mapping[str, object]) -> LaunchChanges:
         env_set=tuple(env_set.items()),
         args_prepend=texts_of(launch, "args_prepend"),
     )
-
-
-def render_launch_changes(launch: LaunchChanges) -> dict[str, object]:
-    """Render the changes as `parse_launch_changes` reads them."""
-    return {
-        "env_unset": list(launch.env_unset),
-        "env_set": dict(launch.env_set),
-        "args_prepend": list(launch.args_prepend),
-    }
-
-
-def render_launch_token(token: LaunchToken) -> dict[str, object]:
-    """Render the claims that `parse_launch_token` reads back as the same token."""
-    gk: dict[str, object] = {
-        "v": 1,
-        "policy": token.policy,
-        "device": token.device,
-        "name": token.name,
-        "fresh": token.fresh_for,
-    }
-    if token.grant:
-        gk["grant"] = token.grant
-    if token.grant_ends is not None:
-        gk["grant_exp"] = token.grant_ends
-    detail: dict[str, object] = {
-        "type": DETAIL_TYPE,
-        "tool": token.tool,
-        "provider": token.provider,
-        "identity": render_identities(token.identities),
-        "locations": list(token.locations),
-        "exclude": [{"pattern": e.pattern, "rule": e.rule} for e in token.exclude],
-        "launch": render_launch_changes(token.launch),
-    }
-    if token.confine:
-        detail["confine"] = token.confine
-    return {
-        "iss": token.issuer,
-        "sub": token.subject,
-        "aud": audience_of(token.issuer),
-        "client_id": token.client_id,
-        "jti": token.jti,
-        "iat": token.issued_at,
-        "nbf": token.not_before,
-        "exp": token.expires_at,
-        "cnf": {"jkt": token.jkt},
-        "scope": scope_of(token.tool),
-        "status": {"status_list": {"idx": token.status_index, "uri": token.status_uri}},
-        "authorization_details": [detail],
-        "gk": gk,
-    }

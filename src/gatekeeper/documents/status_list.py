@@ -1,7 +1,7 @@
 """The Token Status List (`statuslist+jwt`): the class, `parse_`, `render_`, and the packing of its bits.
 
 IETF draft-ietf-oauth-status-list: statuses of 1, 2, 4 or 8 bits, the first in the least significant
-bits of the first byte, deflated with zlib. Trust in the bytes is earned in `trust.jws`. Inflating is
+bits of the first byte, deflated with zlib. Trust in the bytes is earned in `trust.chain`. Inflating is
 capped by what the list may hold: a megabyte of zlib can otherwise become a gigabyte of zeros.
 """
 

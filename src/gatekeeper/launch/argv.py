@@ -6,11 +6,9 @@ Options stand before TOOL; everything after TOOL is the tool's, byte for byte, b
 it. An option that isn't known is an error, never passed on: a misspelt `--offlin` must not become a prompt.
 """
 
-from __future__ import annotations
-
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.values import Value
-from gatekeeper.workstation.paths import is_file_name
+from gatekeeper.workstation.state import is_file_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ _FLAGS = {
     "--wait": "wait",
     "--offline": "offline",
 }
-_BREAK_GLASS = "--break-glass"  # declared, and no policy can offer it yet
+_BREAK_GLASS = "--break-glass"  # taken in the console: it needs the person's own step-up
 _HELP = ("--help", "-h")
 
 
@@ -44,7 +42,7 @@ class Invocation(Value):
     """
 
     tool: str
-    arguments: tuple[str, ...] = ()
+    arguments: "tuple[str, ...]" = ()
     profile: str = ""
     reason: str = ""
     wait: bool = False
@@ -55,11 +53,7 @@ class Invocation(Value):
     program: str = ""
 
 
-class HelpWanted(Value):
-    """`--help` stands before TOOL."""
-
-
-def command_of(arguments: Sequence[str]) -> str:
+def command_of(arguments: "Sequence[str]") -> str:
     """Return the command's name, "" where none can be told without reading every option."""
     at = 0
     while at < len(arguments):
@@ -73,8 +67,8 @@ def command_of(arguments: Sequence[str]) -> str:
     return ""
 
 
-def parse_run(arguments: Sequence[str], *, program: str = "") -> Invocation | HelpWanted:
-    """Read everything that follows `gatekeeper`, where `command_of` said `run`.
+def parse_run(arguments: "Sequence[str]", *, program: str = "") -> "Invocation | None":
+    """Read everything that follows `gatekeeper`, where `command_of` said `run`; None where help is wanted.
 
     Raises:
         GatekeeperError: GK100, an unknown option, a missing or unusable value, no TOOL; GK103, TOOL is no name;
@@ -86,12 +80,15 @@ def parse_run(arguments: Sequence[str], *, program: str = "") -> Invocation | He
         raise RuntimeError("parse_run reads the arguments of run alone")
     rest = _take_options(rest[1:], given, _VALUES, _FLAGS)
     if rest and rest[0] in _HELP:
-        return HelpWanted()
+        return None
     if rest[:1] == ["--"]:
         rest = rest[1:]
     elif rest[:1] == [_BREAK_GLASS]:
         raise GatekeeperError(
-            "GK410", "Policy offers no break-glass here.", remedy='gatekeeper request TOOL --reason "…"'
+            "GK410",
+            "An emergency is taken in the service's console, where you prove that you are a person: an agent on this "
+            "machine must not be able to.",
+            remedy="open /approvals/new of the service that gatekeeper status names",
         )
     elif rest and rest[0].startswith("-"):
         raise _wrong(f"run has no option {rest[0].partition('=')[0]}.")
@@ -106,8 +103,8 @@ def parse_run(arguments: Sequence[str], *, program: str = "") -> Invocation | He
 
 
 def _take_options(
-    rest: list[str], given: dict[str, object], values: dict[str, str], flags: dict[str, str]
-) -> list[str]:
+    rest: "list[str]", given: "dict[str, object]", values: "dict[str, str]", flags: "dict[str, str]"
+) -> "list[str]":
     while rest:
         word, equals, attached = rest[0].partition("=")
         if rest[0] in flags:
@@ -125,7 +122,7 @@ def _take_options(
     return rest
 
 
-def _value_of(option: str, text: str) -> str | int:
+def _value_of(option: str, text: str) -> "str | int":
     if not text or "\0" in text:
         raise _wrong(f"{option} needs a value that is not empty.")
     if any("\ud800" <= char <= "\udfff" for char in text):  # bytes that no file or service of ours can hold
@@ -147,5 +144,5 @@ def parse_wait(text: str) -> int:
     raise _wrong(f"{text!r} is no time to wait: write 90s, 30m, 2h or 1d, at most 7d.")
 
 
-def _wrong(detail: str) -> GatekeeperError:
+def _wrong(detail: str) -> "GatekeeperError":
     return GatekeeperError("GK100", detail, remedy="gatekeeper run --help")

@@ -1,8 +1,8 @@
-"""What is known of an executable without running it: the package that owns it, by the metadata beside it.
+"""The package that owns an executable, by the metadata beside it, and its digest. Loaded where its path suggests one.
 
 Everything rests on the realpath, so that a link or a name proves nothing. Metadata is text that the owner
 of the files may edit: it tells an honest mistake from the tool, and only a digest tells a forgery from it
-(`decision.identity`). A package counts only where it lies as its installer lays it and itself names this
+(`decision.decide`). A package counts only where it lies as its installer lays it and itself names this
 very file as its executable; a copy elsewhere, or in another package, has no identity.
 """
 
@@ -10,45 +10,19 @@ from __future__ import annotations
 
 from errno import EACCES, EAGAIN, EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
 
-from gatekeeper.decision.facts import Executable
 from gatekeeper.errors import Malformed
 from gatekeeper.strict import parse_object, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from gatekeeper.decision.facts import Executable
+    from gatekeeper.launch.find import Package
     from gatekeeper.workstation.world import Stat, World
-
-    # Kind (a field of `Executable`), name and version of the package.
-    Package = tuple[str, str, str]
 
 _MAX_METADATA_BYTES = 256 * 1024
 _MAX_RECORD_BYTES = 4 * 1024 * 1024
 # A file that isn't there or isn't what it should be says nothing; any other failure goes to the caller.
 _SAYS_NOTHING = (ENOENT, ENOTDIR, EACCES, EISDIR, EINVAL, EFBIG, ELOOP)
-
-
-def examine(world: World, found: str, *, digest_of: Callable[[Stat], str]) -> Executable:
-    """Say what the entry of PATH is. `digest_of` looks into the cache of digests, "" where it knows none.
-
-    Raises:
-        OSError: the file or its metadata can't be judged.
-    """
-    path = world.realpath(found)
-    stat = world.stat(path)
-    name = found.rpartition("/")[2]
-    package = _npm(world, path, name) or _native(path, name) or _pypi(world, path, name)
-    kind, owner, version = package or ("", "", "")
-    return Executable(
-        found=found,
-        path=path,
-        npm=owner if kind == "npm" else "",
-        native=owner if kind == "native" else "",
-        pypi=owner if kind == "pypi" else "",
-        version=version,
-        sha256=digest_of(stat),
-    )
 
 
 def measure(world: World, executable: Executable) -> tuple[Stat, str]:
@@ -72,7 +46,7 @@ def hash_executable(world: World, executable: Executable) -> str:
     return measure(world, executable)[1]
 
 
-def _npm(world: World, path: str, name: str) -> Package | None:
+def npm(world: World, path: str, name: str) -> Package | None:
     """Return the npm package whose `bin` names this file, where it lies in `node_modules` under its own name."""
     modules, mark, inside = path.rpartition("/node_modules/")
     if not mark:
@@ -105,24 +79,7 @@ def _bin(bins: object, package: str, name: str) -> str:
     return next(iter(targets.values()))
 
 
-def _native(path: str, name: str) -> Package | None:
-    """Recognise the layouts of installers that leave no metadata, by the path alone.
-
-    `…/share/TOOL/versions/VERSION`, `…/share/TOOL/versions/VERSION/TOOL`, and Homebrew's
-    `…/Cellar/FORMULA/VERSION/bin/NAME`, whose `native` is `homebrew/FORMULA`.
-    """
-    match path.split("/"):
-        case [*_, "share", tool, "versions", version] if version:
-            return "native", tool, version
-        case [*_, "share", tool, "versions", version, file] if file == tool:
-            return "native", tool, version
-        case [*_, "Cellar", formula, version, "bin", file] if file == name:
-            return "native", f"homebrew/{formula}", version
-        case _:
-            return None
-
-
-def _pypi(world: World, path: str, name: str) -> Package | None:
+def pypi(world: World, path: str, name: str) -> Package | None:
     """Return the one distribution that installed this console script beside the script's own interpreter."""
     directory, _, file = path.rpartition("/")
     prefix, _, folder = directory.rpartition("/")

@@ -15,7 +15,7 @@ that stand only in `branch.*`.
 
 from __future__ import annotations
 
-from gatekeeper.decision.facts import NoRepository, Repository, UnreadableRepository
+from gatekeeper.decision.obstacles import NoRepository, Repository, UnreadableRepository
 from gatekeeper.errors import Malformed
 from gatekeeper.launch.git_config import parse_git_config
 from gatekeeper.launch.git_files import GitFiles, list_directory, read_file, read_link, stat_file
@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gatekeeper.decision.facts import Location
+    from gatekeeper.decision.obstacles import Location
     from gatekeeper.launch.git_config import Entry
     from gatekeeper.workstation.world import World
 

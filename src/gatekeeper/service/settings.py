@@ -1,6 +1,6 @@
 """What one service process runs with: `DIR/service.toml`, overridden by the options of `service start`.
 
-The file holds `issuer`, `listen`, `database`, and optionally `behind_proxy`, `tls_cert`, `tls_key`. The
+The file holds `issuer`, `listen`, `database`, and optionally the sections of the features. The
 issuer stands in every token, so it is exact: it is never taken from a call. The rules about where plain
 http may be spoken are here, so that no combination of options speaks it to the network by accident.
 """
@@ -13,13 +13,37 @@ from urllib.parse import urlsplit
 
 from gatekeeper.documents.address import check_address
 from gatekeeper.errors import GatekeeperError, Malformed
+from gatekeeper.service.audit.feed_settings import AuditSettings, parse_audit
+from gatekeeper.service.keys.settings import SignerSettings, parse_signer
+from gatekeeper.service.notify.settings import TargetSettings, parse_notify
+from gatekeeper.service.people.provider_settings import OidcSettings, parse_oidc
+from gatekeeper.service.people.roles import ConsoleRoles, parse_console
+from gatekeeper.service.people.scim_settings import ScimSettings, parse_scim
+from gatekeeper.service.people.workloads import CiIssuer, parse_ci
+from gatekeeper.service.store.address import parse_database, read_password
 from gatekeeper.service.toml import parse_toml
 from gatekeeper.values import Value
 
 FILE_NAME = "service.toml"
 DATABASE_NAME = "gatekeeper.db"
 DEFAULT_LISTEN = "127.0.0.1:8750"
-_KEYS = {"issuer", "listen", "database", "behind_proxy", "tls_cert", "tls_key"}
+_KEYS = {
+    "issuer",
+    "listen",
+    "database",
+    "behind_proxy",
+    "tls_cert",
+    "tls_key",
+    "database_password_file",
+    "signer",
+    "metrics",
+    "ci",
+    "scim",
+    "oidc",
+    "audit",
+    "console",
+    "notify",
+}
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -33,6 +57,15 @@ class ServiceSettings(Value):
     behind_proxy: tuple[str, ...] = ()
     tls_cert: str = ""
     tls_key: str = ""
+    ci: tuple[CiIssuer, ...] = ()  # the platforms whose tokens are exchanged
+    scim: ScimSettings | None = None  # None where no directory provisions
+    oidc: OidcSettings | None = None  # None without an identity provider
+    audit: AuditSettings = AuditSettings()  # where the audit log is fed to
+    console: ConsoleRoles = ConsoleRoles()  # who audits and operates in the console
+    notify: tuple[TargetSettings, ...] = ()  # whom messages go to
+    database_password_file: str = ""  # absolute, or beside service.toml
+    signer: SignerSettings = SignerSettings()  # how to reach keys that live elsewhere
+    metrics: str = ""  # HOST:PORT where figures are shown to Prometheus; "" shows none
 
 
 class Address(Value):
@@ -104,24 +137,63 @@ def load_settings(data: Path) -> ServiceSettings:
     unknown = sorted(set(raw) - _KEYS)
     if unknown:
         raise GatekeeperError("GK101", f"{path} holds unknown keys: {', '.join(unknown)}")
+    issuer = parse_issuer(_text(raw, "issuer", ""))
     return ServiceSettings(
         data=data,
-        issuer=parse_issuer(_text(raw, "issuer", "")),
+        issuer=issuer,
         listen=_text(raw, "listen", DEFAULT_LISTEN),
         database=_text(raw, "database", "") or default_database(data),
         behind_proxy=_proxies(raw),
         tls_cert=_text(raw, "tls_cert", ""),
         tls_key=_text(raw, "tls_key", ""),
+        ci=parse_ci(raw["ci"], issuer=issuer) if "ci" in raw else (),
+        oidc=parse_oidc(raw["oidc"], data=data) if "oidc" in raw else None,
+        scim=parse_scim(raw["scim"], data=data) if "scim" in raw else None,
+        audit=parse_audit(raw["audit"], data=data) if "audit" in raw else AuditSettings(),
+        console=parse_console(raw["console"]) if "console" in raw else ConsoleRoles(),
+        notify=parse_notify(raw["notify"], data=data) if "notify" in raw else (),
+        database_password_file=_text(raw, "database_password_file", ""),
+        signer=parse_signer(raw["signer"]) if "signer" in raw else SignerSettings(),
+        metrics=_metrics(raw),
     )
 
 
-def render_settings(*, issuer: str, listen: str) -> str:
-    """Render the file of a new service. Its database lies beside it, wherever the directory is moved."""
-    return (
-        "# The issuer stands in every token: it is the address at which clients reach this service.\n"
-        f'issuer = "{parse_issuer(issuer)}"\n'
-        f'listen = "{listen}"\n'
-    )
+def _metrics(raw: dict[str, object]) -> str:
+    text = _text(raw, "metrics", "")
+    if text:
+        parse_listen(text)
+    return text
+
+
+def database_password(settings: ServiceSettings) -> str:
+    """Return the database's password, "" where no file is named: the client library then looks for one itself.
+
+    Raises:
+        GatekeeperError: GK101, the file can't be used.
+    """
+    name = settings.database_password_file
+    return read_password(settings.data / name) if name else ""
+
+
+def render_settings(*, issuer: str, listen: str, database: str = "", password_file: str = "") -> str:
+    """Render the file of a new service. An SQLite file lies beside it, wherever the directory is moved."""
+    if database:
+        parse_database(database)  # so that nothing but an address, and no password, gets into the file
+    lines = [
+        "# The issuer stands in every token: it is the address at which clients reach this service.",
+        f'issuer = "{parse_issuer(issuer)}"',
+        f'listen = "{listen}"',
+        *([f"database = {_quoted(database)}"] if database else []),
+        *([f"database_password_file = {_quoted(password_file)}"] if password_file else []),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML string; a backslash, a quote or a control character in an address is nobody's intention."""
+    if not text.isprintable() or '"' in text or "\\" in text:
+        raise _unusable("database", "it holds a character that can't be written down")
+    return f'"{text}"'
 
 
 def check_serves(settings: ServiceSettings) -> Address:

@@ -1,4 +1,4 @@
-"""Verify ES256 with `cryptography`: what renewal demands before anything enters the state.
+"""Verify with `cryptography`: ES256, which renewal demands before anything enters the state, and the log's Ed25519.
 
 The managed key `verifier = "library"` makes launches use it too, instead of `p256`.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from gatekeeper.trust.jws import PublicKey
+from gatekeeper.trust.chain import PublicKey
 from gatekeeper.trust.p256 import P
+from gatekeeper.trust.root_documents import LogPublicKey
 
 
 def verify_es256(key: PublicKey, message: bytes, signature: bytes) -> bool:
@@ -40,3 +42,12 @@ def _load(key: PublicKey) -> ec.EllipticCurvePublicKey | None:
         return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
     except ValueError:
         return None
+
+
+def verify_ed25519(key: LogPublicKey, message: bytes, signature: bytes) -> bool:
+    """Say whether `signature` (RFC 8032, 64 bytes) is the log key's over `message`. All may be hostile; nothing raises."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key.x).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -1,6 +1,6 @@
 """What the service publishes and no launch reads: gateway tokens, the catalogue, status lists, public keys.
 
-The strict profile is `jws`'s, and the same for every type; here stand the types that a warm launch needn't load.
+The strict profile is `chain`'s, and the same for every type; here stand the types that a warm launch needn't load.
 Whether a document is too old is the caller's to judge, from its claims.
 """
 
@@ -8,25 +8,42 @@ from __future__ import annotations
 
 from gatekeeper.errors import Malformed, TrustError
 from gatekeeper.strict import MAX_TOKEN_BYTES, b64url_decode, b64url_encode, parse_object, text_of
-from gatekeeper.trust.jws import (
-    ALG,
-    GatewayKeys,
-    PolicyKeys,
-    PublicKey,
-    StatusKeys,
-    VerifiedPayload,
-    segments_of,
-    verified_claims,
-)
+from gatekeeper.trust.chain import ALG, PublicKey, parse_keys, segments_of, verified_claims
+from gatekeeper.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gatekeeper.trust.jws import Verify
+    from gatekeeper.trust.chain import TrustedRoot, Verify
 
 GATEWAY_TYP = "at+jwt"
 CATALOGUE_TYP = "gk-catalogue+jwt"
 STATUS_TYP = "statuslist+jwt"
 _GATEWAY_TEXTS = ("sub", "jti", "client_id", "scope")
+
+
+class KeySet(Value):
+    """The keys of one purpose; a type per purpose, so that no key verifies what is another's."""
+
+    keys: tuple[PublicKey, ...]
+
+
+class GatewayKeys(KeySet):
+    """Verify gateway tokens."""
+
+
+class StatusKeys(KeySet):
+    """Verify status lists."""
+
+
+class PolicyKeys(KeySet):
+    """Verify the catalogue."""
+
+
+class VerifiedPayload(Value):
+    """Claims whose signature, type, issuer and audience hold. Whether they are current is not said."""
+
+    kid: str
+    claims: dict[str, object]
 
 
 class VerifiedGateway(VerifiedPayload):
@@ -41,6 +58,42 @@ class VerifiedPolicy(VerifiedPayload):
     """Claims of a catalogue."""
 
 
+def gateway_keys(root: TrustedRoot) -> GatewayKeys:
+    """Return the keys of gateway tokens. TrustError GK501 as `policy_keys`."""
+    return GatewayKeys(keys=_keys_of(root, "gateway"))
+
+
+def status_keys(root: TrustedRoot) -> StatusKeys:
+    """Return the keys of status lists. TrustError GK501 as `policy_keys`."""
+    return StatusKeys(keys=_keys_of(root, "status"))
+
+
+def policy_keys(root: TrustedRoot) -> PolicyKeys:
+    """Return the keys of the catalogue. TrustError GK501 where a launch's reading passed over what is no key."""
+    return PolicyKeys(keys=_keys_of(root, "policy"))
+
+
+def _keys_of(root: TrustedRoot, purpose: str) -> tuple[PublicKey, ...]:
+    try:
+        return parse_keys(root.keys, purpose)
+    except Malformed as error:
+        raise TrustError("GK501", f"A root document can't be accepted: {error.reason}.") from error
+
+
+def _claims(
+    token: bytes,
+    *,
+    typ: str,
+    purpose: type[KeySet],
+    keys: KeySet,
+    exact: tuple[tuple[str, str], ...],
+    verify: Verify,
+) -> tuple[str, dict[str, object]]:
+    if type(keys) is not purpose:
+        raise RuntimeError(f"{type(keys).__name__} verify nothing of type {typ}")
+    return verified_claims(token, typ=typ, keys=keys.keys, exact=exact, verify=verify)
+
+
 def catalogue_audience_of(issuer: str) -> str:
     """Return the audience of catalogues."""
     return f"{issuer}/catalogue"
@@ -51,12 +104,10 @@ def verify_gateway_token(
 ) -> VerifiedGateway:
     """Verify a hostile gateway token (`at+jwt`, RFC 9068 §4) for the gateway whose URL is `audience`.
 
-    Times and errors as `jws.verify_launch_token`; a claim that RFC 9068 §2.2 requires and that is missing is GK502.
+    Times and errors as `chain.verify_launch_token`; a claim that RFC 9068 §2.2 requires and that is missing is GK502.
     """
     exact = (("iss", issuer), ("aud", audience))
-    kid, claims = verified_claims(
-        token, typ=GATEWAY_TYP, purpose=GatewayKeys, keys=keys, exact=exact, verify=verify
-    )
+    kid, claims = _claims(token, typ=GATEWAY_TYP, purpose=GatewayKeys, keys=keys, exact=exact, verify=verify)
     try:
         for name in _GATEWAY_TEXTS:
             text_of(claims, name)
@@ -68,21 +119,19 @@ def verify_gateway_token(
 def verify_catalogue(token: bytes, *, keys: PolicyKeys, issuer: str, verify: Verify) -> VerifiedPolicy:
     """Verify a hostile catalogue (`gk-catalogue+jwt`, audience `<issuer>/catalogue`).
 
-    Times and errors as `jws.verify_launch_token`; that its version never falls is the caller's to check.
+    Times and errors as `chain.verify_launch_token`; that its version never falls is the caller's to check.
     """
     exact = (("iss", issuer), ("aud", catalogue_audience_of(issuer)))
-    kid, claims = verified_claims(
-        token, typ=CATALOGUE_TYP, purpose=PolicyKeys, keys=keys, exact=exact, verify=verify
-    )
+    kid, claims = _claims(token, typ=CATALOGUE_TYP, purpose=PolicyKeys, keys=keys, exact=exact, verify=verify)
     return VerifiedPolicy(kid=kid, claims=claims)
 
 
 def verify_status_list(token: bytes, *, keys: StatusKeys, uri: str, verify: Verify) -> VerifiedStatus:
     """Verify a hostile status list (`statuslist+jwt`), which must be the one at `uri` and has no audience.
 
-    Times and errors as `jws.verify_launch_token`; another list under this address is GK502.
+    Times and errors as `chain.verify_launch_token`; another list under this address is GK502.
     """
-    kid, claims = verified_claims(
+    kid, claims = _claims(
         token, typ=STATUS_TYP, purpose=StatusKeys, keys=keys, exact=(("sub", uri),), verify=verify
     )
     if "aud" in claims:
@@ -102,7 +151,7 @@ def peek_kid(token: bytes) -> str:
 
 
 def render_public_jwk(key: PublicKey) -> dict[str, object]:
-    """Render the JWK that `jws.public_key_of` reads back as the same key."""
+    """Render the JWK that `chain.public_key_of` reads back as the same key."""
     return {
         "kty": "EC",
         "crv": "P-256",

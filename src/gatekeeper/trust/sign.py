@@ -15,11 +15,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from gatekeeper.errors import Malformed
 from gatekeeper.strict import MAX_TOKEN_BYTES, b64url_decode, b64url_encode, render_json, text_of
-from gatekeeper.trust import root
-from gatekeeper.trust.jws import ALG, MAX_BYTES, PublicKey, public_key_of, thumbprint
+from gatekeeper.trust.chain import ALG, MAX_BYTES, ROOT_TYP, PublicKey, public_key_of, thumbprint
 from gatekeeper.trust.p256 import N
 from gatekeeper.trust.published import render_public_jwk
-from gatekeeper.trust.root_payload import render_log_jwk
+from gatekeeper.trust.root_documents import LogPublicKey, log_thumbprint, parse_log_jwk, render_log_jwk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +104,7 @@ class LogKey:
     def __init__(self, private: ed25519.Ed25519PrivateKey) -> None:
         x = private.public_key().public_bytes_raw()
         self._private = private
-        self.public = root.LogPublicKey(kid=root.log_thumbprint(x), x=x)
+        self.public = LogPublicKey(kid=log_thumbprint(x), x=x)
 
     @classmethod
     def generate(cls) -> LogKey:
@@ -119,7 +118,7 @@ class LogKey:
         Raises:
             Malformed: it is not exactly that, or its private half belongs to another public key.
         """
-        public = root.parse_log_jwk({name: member for name, member in jwk.items() if name != "d"})
+        public = parse_log_jwk({name: member for name, member in jwk.items() if name != "d"})
         secret = b64url_decode(text_of(jwk, "d"))
         if len(secret) != 32:
             raise Malformed("a private key is out of range")
@@ -164,12 +163,12 @@ def sign_token(key: Signs, *, typ: str, claims: Mapping[str, object]) -> str:
 def sign_root(payload: Mapping[str, object], keys: Sequence[Signs]) -> bytes:
     """Sign a root document's payload with each key, as JWS General JSON (RFC 7515 §7.2.1).
 
-    Whether these keys suffice is for `root.verify_chain` to say; call it before publishing.
+    Whether these keys suffice is for `root_documents.verify_chain` to say; call it before publishing.
     """
     body = b64url_encode(render_json(dict(payload)))
     signatures = []
     for key in keys:
-        protected = _protected(key, root.TYP)
+        protected = _protected(key, ROOT_TYP)
         signature = key.sign(f"{protected}.{body}".encode("ascii"))
         signatures.append({"protected": protected, "signature": b64url_encode(signature)})
     return render_json({"payload": body, "signatures": signatures})

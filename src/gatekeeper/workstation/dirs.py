@@ -1,7 +1,7 @@
 """The platform's directories, as `platformdirs` knows them: the one place that imports it.
 
-A launch takes the few that it needs from `paths`, which repeats the rules without the import; a test holds
-the two equal. Variables of ours (GATEKEEPER_CONFIG_DIR, GATEKEEPER_STATE_DIR) are for `paths` alone.
+A launch takes the few that it needs from `state`, which repeats the rules without the import; a test holds
+the two equal. Variables of ours (GATEKEEPER_CONFIG_DIR, GATEKEEPER_STATE_DIR) are for `state` alone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import platformdirs
 
 from gatekeeper.values import Value
-from gatekeeper.workstation.paths import APP
+from gatekeeper.workstation.state import APP
 
 
 class Directories(Value):

@@ -7,14 +7,11 @@ and `detach` leaves the tool no child, no descriptor and no terminal of ours.
 # pathlib and contextlib cost a launch more than the signature check; starting programs is the point here.
 # ruff: noqa: PTH102, PTH104, PTH108, PTH109, PTH112, PTH115, PTH116, PTH118, PTH120, PTH208, S606, SIM105
 
-from __future__ import annotations
-
-import errno
 import os
 import sys
 import time
 
-from gatekeeper.workstation.world import Stat
+from gatekeeper.values import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +23,40 @@ else:
 
 _CHUNK = 64 * 1024
 _MAX_ENVIRONMENT_BYTES = 16 * 1024 * 1024
-_LOCK_POLL_FOR = 0.02
 _MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 _REGULAR, _FORMAT = 0o100000, 0o170000
+_OTHERS_MAY_WRITE = 0o022
+# The same on Linux and macOS; `errno` makes a dictionary of all names when it is loaded.
+_EINVAL, _EFBIG = 22, 27
 # What Python ignores at its start, and a tool would inherit: a pipeline like `claude -p … | head` would not end.
-_IGNORED_BY_PYTHON = tuple(
+IGNORED_BY_PYTHON = tuple(
     getattr(_signal, name) for name in ("SIGPIPE", "SIGXFSZ", "SIGXFZ") if hasattr(_signal, name)
 )
 _COERCED_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")  # PEP 538
+
+
+class Stat(Value):
+    """What identifies a file's content without reading it, and who may change it. `mode` is `st_mode`."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    mode: int
+    uid: int
+
+    def key(self) -> str:
+        """Return what changes when the content does, as one text: nanoseconds outgrow what other parsers take for numbers."""
+        return f"{self.device} {self.inode} {self.size} {self.mtime_ns} {self.ctime_ns}"
+
+    def is_regular(self) -> bool:
+        """Say whether it is a plain file, links followed."""
+        return self.mode & _FORMAT == _REGULAR
+
+    def others_may_write(self) -> bool:
+        """Say whether the group or everybody may write it."""
+        return self.mode & _OTHERS_MAY_WRITE != 0
 
 
 class PosixWorld:
@@ -42,16 +65,16 @@ class PosixWorld:
     def __init__(self) -> None:
         self._environment: dict[str, str] | None = None
 
-    def open_read(self, path: str, *, max_bytes: int) -> tuple[bytes, Stat]:
+    def open_read(self, path: str, *, max_bytes: int) -> "tuple[bytes, Stat]":
         """Read a regular file and stat the same open descriptor."""
         # O_NONBLOCK: opening a pipe that nobody writes would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
         try:
             found = os.fstat(descriptor)
             if found.st_mode & _FORMAT != _REGULAR:
-                raise OSError(errno.EINVAL, "not a regular file", path)
+                raise OSError(_EINVAL, "not a regular file", path)
             if found.st_size > max_bytes:
-                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+                raise OSError(_EFBIG, os.strerror(_EFBIG), path)
             parts: list[bytes] = []
             length = 0
             wanted = found.st_size or _CHUNK  # files of /proc say 0
@@ -62,11 +85,27 @@ class PosixWorld:
                 parts.append(part)
                 length += len(part)
                 wanted = _CHUNK
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+            raise OSError(_EFBIG, os.strerror(_EFBIG), path)
         finally:
             os.close(descriptor)
 
-    def stat(self, path: str) -> Stat:
+    def read_pieces(
+        self, path: str, pieces: "Sequence[tuple[int, int]]", *, file_bytes: int
+    ) -> "tuple[list[bytes], Stat]":
+        """Read pieces of a regular file of exactly that length and stat the same open descriptor."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            found = os.fstat(descriptor)
+            if found.st_mode & _FORMAT != _REGULAR or found.st_size != file_bytes:
+                raise OSError(_EINVAL, "not a regular file of that length", path)
+            read = [os.pread(descriptor, length, at) for at, length in pieces]
+        finally:
+            os.close(descriptor)
+        if [len(piece) for piece in read] != [length for _, length in pieces]:
+            raise OSError(_EINVAL, "the file became shorter", path)
+        return read, _stat_of(found)
+
+    def stat(self, path: str) -> "Stat":
         """Stat, following links."""
         return _stat_of(os.stat(path))
 
@@ -78,7 +117,7 @@ class PosixWorld:
         """Resolve every link."""
         return os.path.realpath(path, strict=True)
 
-    def listdir(self, path: str) -> list[str]:
+    def listdir(self, path: str) -> "list[str]":
         """Return a directory's names."""
         return os.listdir(path)
 
@@ -131,27 +170,11 @@ class PosixWorld:
         if _unlink_if_there(path):
             _sync_directory(os.path.dirname(path))
 
-    def lock(self, path: str, *, wait_for: float) -> int | None:
+    def lock(self, path: str, *, wait_for: float) -> "int | None":
         """Take an exclusive lock within `wait_for` seconds; it goes with the process at the latest."""
-        import fcntl
+        from gatekeeper.workstation.processes import lock
 
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(path, flags, 0o600)
-        end = time.monotonic() + wait_for
-        try:
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if time.monotonic() >= end:
-                        os.close(descriptor)
-                        return None
-                    time.sleep(_LOCK_POLL_FOR)
-                else:
-                    return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return lock(path, wait_for=wait_for)
 
     def unlock(self, descriptor: int) -> None:
         """Give a lock back."""
@@ -161,20 +184,20 @@ class PosixWorld:
         """Return the wall clock in Unix seconds."""
         return int(time.time())
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self) -> "Mapping[str, str]":
         """Return the environment variables as the caller gave them; read once, since nobody changes them here."""
         if self._environment is None:
             self._environment = self._given_environment()
         return self._environment
 
-    def _given_environment(self) -> dict[str, str]:
+    def _given_environment(self) -> "dict[str, str]":
         given = dict(os.environ)
         # In a C locale Python sets LC_CTYPE for itself and its children (PEP 538), and the tool would get it.
         if given.get("LC_CTYPE") in _COERCED_LOCALES:
             self._restore(given, "LC_CTYPE")
         return given
 
-    def _restore(self, given: dict[str, str], name: str) -> None:
+    def _restore(self, given: "dict[str, str]", name: str) -> None:
         try:
             block, _ = self.open_read("/proc/self/environ", max_bytes=_MAX_ENVIRONMENT_BYTES)
         except OSError:
@@ -232,29 +255,18 @@ class PosixWorld:
         stream.buffer.write(encoded)
         stream.buffer.flush()
 
-    def detach(self, arguments: Sequence[str]) -> None:
+    def detach(self, arguments: "Sequence[str]") -> None:
         """Start a process that outlives this one and shares nothing with it but the user and the environment."""
-        first = os.fork()
-        if first == 0:
-            # Nothing of the parent's story may run here, whatever happens.
-            try:
-                _become_detached(arguments)
-            finally:
-                os._exit(127)
-        # Reaped here, before the exec: the tool would otherwise have a child that it never started.
-        try:
-            _, status = os.waitpid(first, 0)
-        except ChildProcessError:  # whoever started us ignores SIGCHLD: the system reaps
-            return
-        if status != 0:
-            raise OSError(errno.EAGAIN, "the renewal could not be started")
+        from gatekeeper.workstation.processes import detach
 
-    def execute(self, path: str, arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+        detach(arguments, default=IGNORED_BY_PYTHON)
+
+    def execute(self, path: str, arguments: "Sequence[str]", environment: "Mapping[str, str]") -> "NoReturn":
         """Become another program, with the signal dispositions that the shell gave us."""
         _flush_streams()
         changed = [
             (number, _signal.getsignal(number))
-            for number in _IGNORED_BY_PYTHON
+            for number in IGNORED_BY_PYTHON
             if _signal.getsignal(number) == _signal.SIG_IGN
         ]
         try:
@@ -267,16 +279,17 @@ class PosixWorld:
             raise
 
 
-def _stat_of(found: os.stat_result) -> Stat:
-    return Stat(
-        device=found.st_dev,
-        inode=found.st_ino,
-        size=found.st_size,
-        mtime_ns=found.st_mtime_ns,
-        ctime_ns=found.st_ctime_ns,
-        mode=found.st_mode,
-        uid=found.st_uid,
-    )
+def _stat_of(found: "os.stat_result") -> Stat:
+    # Field by field: a launch looks at some twenty files, and construction by keyword costs twice as much.
+    stat, put = Stat.__new__(Stat), object.__setattr__
+    put(stat, "device", found.st_dev)
+    put(stat, "inode", found.st_ino)
+    put(stat, "size", found.st_size)
+    put(stat, "mtime_ns", found.st_mtime_ns)
+    put(stat, "ctime_ns", found.st_ctime_ns)
+    put(stat, "mode", found.st_mode)
+    put(stat, "uid", found.st_uid)
+    return stat
 
 
 def _unlink_if_there(path: str) -> bool:
@@ -292,7 +305,7 @@ def _sync_directory(directory: str) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that can't, and needn't
+        if error.errno != _EINVAL:  # a file system that can't, and needn't
             raise
     finally:
         os.close(descriptor)
@@ -305,28 +318,3 @@ def _flush_streams() -> None:
                 stream.flush()
         except (OSError, ValueError):
             continue  # a closed stream has nothing to say
-
-
-def _become_detached(arguments: Sequence[str]) -> NoReturn:
-    os.setsid()
-    if os.fork() != 0:
-        os._exit(0)
-    try:
-        os.chdir("/")  # holds no mount
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        _close_from(3)
-        for number in _IGNORED_BY_PYTHON:
-            _signal.signal(number, _signal.SIG_DFL)
-        os.execv(arguments[0], list(arguments))
-    finally:
-        os._exit(127)
-
-
-def _close_from(lowest: int) -> None:
-    try:
-        highest = max((int(name) for name in os.listdir("/dev/fd") if name.isdigit()), default=lowest)
-    except OSError:
-        highest = 4096
-    os.closerange(lowest, highest + 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
 from tests.service.store.parts import NOW, REASON
 
 from gatekeeper.documents.api import NewRequest
 from gatekeeper.service.access.grants import Grant
-from gatekeeper.service.access.requests import AccessRequest, approve_request, create_request
+from gatekeeper.service.access.requests import AccessRequest, approve_request, create_request, deny_request
 from gatekeeper.service.people.subjects import Subject, ensure_subject
-from gatekeeper.service.policy.folder import current_policy
+from gatekeeper.service.policy.folder import PolicyTool, current_policy
 from gatekeeper.service.store.transactions import Store
 
 
@@ -43,7 +44,20 @@ def approve(store: Store, request: str, *, by: str = "sam", now: int = NOW) -> G
             zones=None,
             reason="fine",
             now=now,
-        )[1]
+        ).grants[0]
+
+
+def deny(tx: Connection, request: str, by: Subject, *, reason: str = "no", now: int = NOW) -> AccessRequest:
+    """Deny as the operator."""
+    policy = current_policy(tx, now=now)
+    return deny_request(tx, request, policy=policy, reviewer=by, method="operator", reason=reason, now=now)
+
+
+def tool_of(tx: Connection, name: str) -> PolicyTool:
+    """Return a tool of the policy in force."""
+    tool = current_policy(tx, now=NOW).tool_of_id(name)
+    assert tool is not None
+    return tool
 
 
 def granted(store: Store, *, zones: tuple[str, ...] = (), duration: str = "10d", now: int = NOW) -> Grant:

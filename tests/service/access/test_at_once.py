@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.service.access.parts import approve, ask, granted, subject_of
+from tests.service.access.parts import approve, ask, deny, granted, subject_of
 from tests.service.store.parts import NOW, at_once, code_of, new_store, url_of
 
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.service.access import grants, requests
+from gatekeeper.service.access import grant_rows, request_rows
 from gatekeeper.service.access.grants import grants_of, revoke_grant, suspend_grant
-from gatekeeper.service.access.requests import cancel_request, deny_request, requests_of
+from gatekeeper.service.access.requests import cancel_request, requests_of
 from gatekeeper.service.audit.log import entries
 from gatekeeper.service.people.subjects import get_subject
 from gatekeeper.service.store.transactions import Store, open_store
@@ -66,7 +66,7 @@ def test_approving_and_its_opposite(store: Store, other: str) -> None:
         with store.write() as tx:
             if other == "cancel":
                 return cancel_request(tx, request, subject=ada, now=NOW)
-            return deny_request(tx, request, reviewer=reviewer, method="operator", reason="no", now=NOW)
+            return deny(tx, request, reviewer)
 
     for _ in range(ROUNDS):
         request = ask(store).id
@@ -104,8 +104,8 @@ def test_revoking_and_suspending(store: Store) -> None:
     assert _acts(store).count("grant.revoked") == ROUNDS
 
 
-def _approve_elsewhere(folder: str, request: str, name: str, start: object, answers: object) -> None:
-    store = open_store(url_of(Path(folder)))
+def _approve_elsewhere(url: str, request: str, name: str, start: object, answers: object) -> None:
+    store = open_store(url)
     start.wait()  # type: ignore[attr-defined]
     try:
         answers.put(approve(store, request, by=name).id)  # type: ignore[attr-defined]
@@ -120,7 +120,7 @@ def test_two_processes_make_one_grant(store: Store, tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     start, answers = context.Barrier(2), context.Queue()
     processes = [
-        context.Process(target=_approve_elsewhere, args=(str(tmp_path), request.id, name, start, answers))
+        context.Process(target=_approve_elsewhere, args=(url_of(tmp_path), request.id, name, start, answers))
         for name in ("sam", "reviewer")
     ]
     for process in processes:
@@ -145,11 +145,11 @@ def test_an_act_on_what_has_changed_meanwhile_is_refused(store: Store) -> None:
 
     def approve_stale() -> None:
         with store.write() as tx:
-            requests._move(tx, stale, "approve", actor="x", now=NOW)
+            request_rows.move(tx, stale, "approve", actor="x", now=NOW)
 
     def suspend_stale() -> None:
         with store.write() as tx:
-            grants._act(tx, grant, "suspend", by=sam, method="operator", reason="", now=NOW)
+            grant_rows.move(tx, grant, "suspend", actor="x", now=NOW)
 
     assert code_of(approve_stale) == "GK408"
     assert code_of(suspend_stale) == "GK408"

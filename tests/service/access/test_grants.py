@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
-from tests.service.access.parts import approve, ask, granted, subject_of
+from tests.service.access.parts import approve, ask, deny, granted, subject_of, tool_of
 from tests.service.store.parts import DAY, NOW, code_of, new_store
 
 from gatekeeper.service.access.grants import (
@@ -19,7 +19,7 @@ from gatekeeper.service.access.grants import (
     revoke_grant,
     suspend_grant,
 )
-from gatekeeper.service.access.requests import cancel_request, deny_request
+from gatekeeper.service.access.requests import cancel_request
 from gatekeeper.service.access.standing import Active, Over, Waiting, standing
 from gatekeeper.service.audit.log import entries
 from gatekeeper.service.notify.outbox import undelivered
@@ -108,10 +108,10 @@ def test_an_act_that_comes_too_late_leaves_no_trace(
 
 
 @pytest.mark.parametrize("act", ["revoke", "suspend", "resume"])
-def test_only_the_operator_acts(store: Store, sam: Subject, act: str) -> None:
-    """Until people can step up."""
+def test_a_workstation_acts_on_nothing(store: Store, sam: Subject, act: str) -> None:
+    """It takes the operator's hand or a step-up, whatever else the method is called."""
     granted(store)
-    assert code_of(lambda: _act(store, act, sam, method="step-up")) == "GK405"
+    assert code_of(lambda: _act(store, act, sam, method="device")) == "GK405"
 
 
 def test_nobody_lifts_their_own_suspension(store: Store, sam: Subject) -> None:
@@ -212,10 +212,10 @@ def test_the_status_list_follows(store: Store, sam: Subject, acts: list[str], st
 # Where a subject stands. Each case is what was done, in order, and the outcome.
 
 
-def _stand(store: Store, *, now: int = NOW) -> Active | Waiting | Over:
+def _stand(store: Store, *, now: int = NOW) -> object:
     ada = subject_of(store, "ada")
     with store.read() as tx:
-        return standing(tx, ada.id, "probe", now=now)
+        return standing(tx, ada.id, tool_of(tx, "probe"), now=now)
 
 
 def test_nobody_asked(store: Store) -> None:
@@ -226,7 +226,7 @@ def test_nobody_asked(store: Store) -> None:
 def test_a_request_waits(store: Store) -> None:
     """It is named."""
     request = ask(store)
-    assert _stand(store) == Waiting(request=request)
+    assert _stand(store) == Waiting(code="GK401", request=request)
 
 
 def test_a_grant_stands(store: Store) -> None:
@@ -241,7 +241,7 @@ def test_a_grant_stands_while_its_renewal_waits_or_is_denied(store: Store, sam: 
     again = ask(store)
     assert _stand(store) == Active(grants=(grant,))
     with store.write() as tx:
-        deny_request(tx, again.id, reviewer=sam, method="operator", reason="no", now=NOW)
+        deny(tx, again.id, sam)
     assert _stand(store) == Active(grants=(grant,))
 
 
@@ -270,7 +270,7 @@ def test_a_denial_is_said(store: Store, sam: Subject) -> None:
     """With its words."""
     request = ask(store)
     with store.write() as tx:
-        denied = deny_request(tx, request.id, reviewer=sam, method="operator", reason="use llama", now=NOW)
+        denied = deny(tx, request.id, sam, reason="use llama")
     assert _stand(store) == Over(code="GK309", grant=None, request=denied, by=sam.name, reason="use llama")
 
 
@@ -279,7 +279,7 @@ def test_a_new_request_waits_whatever_was(store: Store, sam: Subject) -> None:
     granted(store)
     _act(store, "revoke", sam)
     again = ask(store)
-    assert _stand(store) == Waiting(request=again)
+    assert _stand(store) == Waiting(code="GK401", request=again)
 
 
 def test_the_last_thing_that_happened_is_told(store: Store, sam: Subject) -> None:
@@ -287,12 +287,12 @@ def test_the_last_thing_that_happened_is_told(store: Store, sam: Subject) -> Non
     granted(store)
     again = ask(store)
     with store.write() as tx:
-        deny_request(tx, again.id, reviewer=sam, method="operator", reason="no", now=NOW + 5)
+        deny(tx, again.id, sam, now=NOW + 5)
     _act(store, "revoke", sam, now=NOW + 5)
     assert _over(store) == "GK307"
     third = ask(store, now=NOW + 6)
     with store.write() as tx:
-        deny_request(tx, third.id, reviewer=sam, method="operator", reason="no", now=NOW + 6)
+        deny(tx, third.id, sam, now=NOW + 6)
     assert _over(store) == "GK309"
 
 
@@ -320,8 +320,8 @@ def test_another_tool_and_another_person_stand_for_themselves(store: Store) -> N
     grant = granted(store)
     sam = subject_of(store, "sam")
     with store.read() as tx:
-        assert isinstance(standing(tx, grant.subject, "llama", now=NOW), Over)
-        assert isinstance(standing(tx, sam.id, "probe", now=NOW), Over)
+        assert isinstance(standing(tx, grant.subject, tool_of(tx, "llama"), now=NOW), Over)
+        assert isinstance(standing(tx, sam.id, tool_of(tx, "probe"), now=NOW), Over)
 
 
 def test_an_approved_request_reads_with_its_grant(store: Store) -> None:

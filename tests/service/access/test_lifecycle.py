@@ -28,7 +28,7 @@ REQUEST = {
         "lapse": "lapsed",
         "ask": "question",
     },
-    "question": {"answer": "pending"},
+    "question": {"answer": "pending", "deny": "denied", "cancel": "cancelled"},
     "approved": {},
     "denied": {},
     "cancelled": {},
@@ -98,6 +98,6 @@ def _storable(table: Table) -> set[str]:
 
 
 def test_every_state_can_be_stored() -> None:
-    """The database accepts the machine's states and no others; a question has no column yet."""
+    """The database accepts the machine's states and no others; a question is stored as pending, with its instant."""
     assert _storable(requests) == set(REQUEST_STATES) - {QUESTION}
     assert _storable(grants) == set(GRANT_STATES)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from tests.service.store.parts import CATALOGUE, DAY, NOW, REASON, code_of, new_store
 
 from gatekeeper.documents.api import NewRequest
-from gatekeeper.service.access.asking import _scope_key
+from gatekeeper.service.access.asking import scope_key
 from gatekeeper.service.access.grants import Grant, get_grant, grants_of
 from gatekeeper.service.access.idempotency import sweep_idempotency
 from gatekeeper.service.access.requests import (
@@ -28,7 +28,7 @@ from gatekeeper.service.access.requests import (
 from gatekeeper.service.audit.log import entries
 from gatekeeper.service.notify.outbox import mark_delivered, undelivered
 from gatekeeper.service.people.subjects import Subject, ensure_subject
-from gatekeeper.service.policy.folder import apply_policy, current_policy
+from gatekeeper.service.policy.folder import PolicyFiles, apply_policy, current_policy
 from gatekeeper.service.store.tables.access import requests
 from gatekeeper.service.store.tables.people import subjects
 from gatekeeper.service.store.transactions import Store
@@ -77,7 +77,7 @@ def _approve(
 ) -> tuple[AccessRequest, Grant]:
     given = {"method": "operator", "duration": "", "zones": None, "reason": "fine"} | changes
     with store.write() as tx:
-        return approve_request(
+        reviewed = approve_request(
             tx,
             request,
             policy=current_policy(tx, now=now),
@@ -85,13 +85,17 @@ def _approve(
             now=now,
             **given,
         )
+    return reviewed.request, reviewed.grants[0]
 
 
 def _deny(
     store: Store, request: str, by: Subject, *, now: int = NOW, reason: str = "not now"
 ) -> AccessRequest:
     with store.write() as tx:
-        return deny_request(tx, request, reviewer=by, method="operator", reason=reason, now=now)
+        policy = current_policy(tx, now=now)
+        return deny_request(
+            tx, request, policy=policy, reviewer=by, method="operator", reason=reason, now=now
+        )
 
 
 def _cancel(store: Store, request: str, by: Subject, *, now: int = NOW) -> AccessRequest:
@@ -288,6 +292,7 @@ def test_an_approval_makes_one_grant(store: Store, ada: Subject, sam: Subject) -
         ended_at=None,
         ended_by="",
         ended_reason="",
+        duration_for=10 * DAY,
     )
     assert _acts(store)[1:] == [
         ("operator:sam@acme.example", "request.approved", "R-1"),
@@ -383,7 +388,7 @@ def test_policy_of_today_bounds_an_old_request(store: Store, ada: Subject, sam: 
         (CATALOGUE.replace('"60d"', '"5d"'), ""),
     ):
         with store.write() as tx:
-            apply_policy(tx, change, by="operator", now=NOW, effective_at=NOW)
+            apply_policy(tx, PolicyFiles(catalogue=change), by="operator", now=NOW, effective_at=NOW)
         assert code_of(lambda: _approve(store, asked.id, sam)) == code, change
     with store.read() as tx:
         (grant,) = grants_of(tx, ada.id, now=NOW)
@@ -450,9 +455,9 @@ def test_a_message_is_delivered_once(store: Store, ada: Subject) -> None:
 def test_a_scope_of_many_zones_has_a_key_of_its_own() -> None:
     """Long scopes are digested: never cut off, never mixed up."""
     zones = tuple(f"zone-{n:03}" for n in range(100))
-    assert len(_scope_key("probe", zones)) <= 512
-    assert _scope_key("probe", zones) != _scope_key("probe", zones[:-1])
-    assert _scope_key("probe", ("a",)) != _scope_key("probe", ("b",))
+    assert len(scope_key("probe", zones)) <= 512
+    assert scope_key("probe", zones) != scope_key("probe", zones[:-1])
+    assert scope_key("probe", ("a",)) != scope_key("probe", ("b",))
 
 
 def test_a_grant_is_found_by_its_id_only(store: Store, ada: Subject, sam: Subject) -> None:

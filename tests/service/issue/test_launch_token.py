@@ -14,8 +14,9 @@ from gatekeeper.documents.status_list import ENTRIES, parse_status_list
 from gatekeeper.service.access.grants import Grant
 from gatekeeper.service.issue.launch_token import standing_of
 from gatekeeper.service.issue.status_entries import KEEP_FOR, free_entries
+from gatekeeper.service.keys.signer import Keys
 from gatekeeper.service.operate import review
-from gatekeeper.service.policy.folder import apply_policy
+from gatekeeper.service.policy.folder import PolicyFiles, apply_policy
 from gatekeeper.service.store.tables.issue import root_documents, status_entries
 from gatekeeper.strict import MAX_TOKEN_BYTES
 from gatekeeper.trust.library import verify_es256
@@ -204,11 +205,11 @@ def test_merged_grants_never_widen(given_grants: list[tuple[list[str], int]]) ->
         for number, (zones, ends_at) in enumerate(given_grants, start=1)
     ]
     merged = standing_of(grants)
-    assert merged.zones is not None
     assert merged.ends_at is not None
+    named = {zone for facts in merged.grants for zone in facts.zones}
     standing_then = [grant for grant in grants if grant.ends_at >= merged.ends_at]
-    assert set(merged.zones) == {zone for grant in grants for zone in grant.zones}
-    assert set(merged.zones) <= {zone for grant in standing_then for zone in grant.zones}
+    assert named == {zone for grant in grants for zone in grant.zones}
+    assert named <= {zone for grant in standing_then for zone in grant.zones}
     assert merged.grant in {
         grant.number for grant in grants if grant.ends_at == max(g.ends_at for g in grants)
     }
@@ -237,7 +238,7 @@ def test_a_token_is_issued_exactly_where_it_is_read(local: LocalService) -> None
         launch = f'[tools.claude.launch]\nargs_prepend = ["{"x" * long}"]\n[tools.claude]'
         with local.store.write() as tx:
             text = POLICY.replace("[tools.claude]", launch)
-            apply_policy(tx, text, by="operator", now=NOW, effective_at=NOW)
+            apply_policy(tx, PolicyFiles(catalogue=text), by="operator", now=NOW, effective_at=NOW)
         answer = station.launch("claude")
         if answer.status_code == 200:
             assert refused == 0
@@ -262,7 +263,9 @@ def test_a_key_that_fails_is_no_fault_of_the_policy(local: LocalService) -> None
         def sign(self, message: bytes) -> bytes:
             raise RuntimeError("no key")
 
-    keys = local.service.authority.keys.replace(approval=(Broken(),))
+    authority = local.service.authority
+    assert isinstance(authority.keys, Keys)
+    keys = authority.keys.replace(approval=(Broken(),))
     local.service = local.service.replace(authority=local.service.authority.replace(keys=keys))
     station, _ = granted(local)
     from gatekeeper.service.app import make_app

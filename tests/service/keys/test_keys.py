@@ -16,10 +16,11 @@ from gatekeeper.service.keys.files import load_key, save_key
 from gatekeeper.service.keys.signer import FileSigner, Keys, load_keys
 from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.service.store.transactions import Store
-from gatekeeper.trust.jws import public_key_of
+from gatekeeper.trust.chain import TrustedRoot, envelope_of, public_key_of
 from gatekeeper.trust.library import verify_es256
-from gatekeeper.trust.p256 import verify_es256 as verify_warm
-from gatekeeper.trust.root import TrustedRoot, verify_chain
+from gatekeeper.trust.p256_plain import verify_es256 as verify_warm
+from gatekeeper.trust.published import policy_keys
+from gatekeeper.trust.root_documents import parse_root_payload, verify_chain
 from gatekeeper.trust.sign import SigningKey
 
 ISSUER = "https://gatekeeper.acme.example"
@@ -60,12 +61,13 @@ def test_the_root_certifies_exactly_the_keys_that_sign(data: Path) -> None:
     trusted = _trusted([made.document], made.thumbprint)
     assert (trusted.version, trusted.issued_at, trusted.expires_at) == (1, NOW, NOW + 100 * DAY)
     assert (made.version, made.expires_at) == (1, NOW + 100 * DAY)
-    assert trusted.log_origin == "gatekeeper.acme.example/log/1"
+    payload = parse_root_payload(envelope_of(made.document)[0])
+    assert payload.log_origin == "gatekeeper.acme.example/log/1"
     keys = load_keys(data)
-    assert _by_purpose(keys) == {
-        purpose: [key.kid for key in getattr(trusted, purpose).keys]
-        for purpose in ("approval", "gateway", "status", "policy")
-    }
+    certified = {p: getattr(payload, p) for p in ("approval", "gateway", "status", "policy")}
+    assert _by_purpose(keys) == {purpose: [key.kid for key in certified[purpose]] for purpose in certified}
+    assert trusted.approval.keys == certified["approval"]
+    assert policy_keys(trusted).keys == certified["policy"]
     kids = [kid for one in _by_purpose(keys).values() for kid in one]
     assert len({*kids, keys.log.kid, made.thumbprint}) == 6
 

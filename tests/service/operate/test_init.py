@@ -13,19 +13,21 @@ from tests.service.store.parts import CATALOGUE, DAY, NOW, at_once, code_of
 from gatekeeper.service.audit.log import entries
 from gatekeeper.service.keys.signer import load_keys
 from gatekeeper.service.operate.init import InitResult, init_service
-from gatekeeper.service.policy.folder import current_policy
+from gatekeeper.service.policy.files import PolicyFiles, load_folder
+from gatekeeper.service.policy.folder import current_policy, starting_files
 from gatekeeper.service.settings import check_serves, load_settings
 from gatekeeper.service.store.migrate import is_current
 from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.service.store.transactions import open_store
-from gatekeeper.trust.p256 import verify_es256
-from gatekeeper.trust.root import verify_chain
+from gatekeeper.trust.p256_plain import verify_es256
+from gatekeeper.trust.root_documents import verify_chain
 
 ISSUER = "http://localhost:8750"
 
 
 def _init(data: Path, *, issuer: str = ISSUER, policy: str = "", root: Path | None = None) -> InitResult:
-    return init_service(data, issuer=issuer, policy=policy, root_key_path=root, now=NOW)
+    files = PolicyFiles(catalogue=policy) if policy else None
+    return init_service(data, issuer=issuer, policy=files, root_key_path=root, now=NOW)
 
 
 def _tree(folder: Path) -> dict[str, bytes]:
@@ -34,7 +36,8 @@ def _tree(folder: Path) -> dict[str, bytes]:
 
 def _check(data: Path, result: InitResult) -> None:
     """Check that a whole service stands in `data`, and nothing else does."""
-    assert {path.name for path in data.iterdir()} == {"gatekeeper.db", "keys", "service.toml"}
+    assert {path.name for path in data.iterdir()} == {"gatekeeper.db", "keys", "policy", "service.toml"}
+    assert load_folder(data / "policy") == starting_files()
     settings = load_settings(data)
     assert settings.issuer == result.service
     store = open_store(settings.database)
@@ -71,7 +74,7 @@ def test_everything_is_the_owner_s_alone(tmp_path: Path) -> None:
         os.umask(before)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "data").rglob("*")}
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-    assert modes.pop("keys") == 0o700
+    assert (modes.pop("keys"), modes.pop("policy")) == (0o700, 0o700)
     modes.pop("service.toml")  # it holds no secret
     assert set(modes.values()) == {0o600}
 
@@ -148,17 +151,21 @@ def test_a_failure_at_the_very_end_leaves_nothing_behind(tmp_path: Path) -> None
     root = tmp_path / "root.json"
     data_made: list[InitResult] = []
 
-    class Late(str):
-        """A policy text that lets the other one win while it is being written to the database."""
+    class Late(PolicyFiles):
+        """A policy that lets the other one win while it is being written to the database."""
 
-        __slots__ = ()
-
-        def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        @property
+        def digest(self) -> str:
+            """The digest, which is taken then."""
             if not data_made:
                 data_made.append(_init(data))
-            return str(self).encode(encoding, errors)
+            return "0" * 64
 
-    assert code_of(lambda: _init(data, policy=Late(CATALOGUE), root=root)) == "GK106"
+    late = Late(catalogue=CATALOGUE)
+    assert (
+        code_of(lambda: init_service(data, issuer=ISSUER, policy=late, root_key_path=root, now=NOW))
+        == "GK106"
+    )
     assert len(data_made) == 1
     _check(data, data_made[0])
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -169,17 +176,21 @@ def test_what_appears_in_between_stays_alone(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
 
-    class Late(str):
-        """A policy text that lets a stranger come in while it is being written to the database."""
+    class Late(PolicyFiles):
+        """A policy that lets a stranger come in while it is being written to the database."""
 
-        __slots__ = ()
-
-        def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        @property
+        def digest(self) -> str:
+            """The digest, which is taken then."""
             (data / "gatekeeper.db").mkdir(exist_ok=True)
             (data / "gatekeeper.db" / "mine").write_text("mine")
-            return str(self).encode(encoding, errors)
+            return "0" * 64
 
-    assert code_of(lambda: _init(data, policy=Late(CATALOGUE), root=tmp_path / "root.json")) == "GK106"
+    late, root = Late(catalogue=CATALOGUE), tmp_path / "root.json"
+    assert (
+        code_of(lambda: init_service(data, issuer=ISSUER, policy=late, root_key_path=root, now=NOW))
+        == "GK106"
+    )
     assert _tree(tmp_path) == {"data/gatekeeper.db/mine": b"mine"}
     assert [path.name for path in data.iterdir()] == ["gatekeeper.db"]
 

@@ -103,9 +103,8 @@ def test_nobody_approves_their_own_request_under_another_spelling(
 def test_a_grant_s_whole_life(store: Store) -> None:
     """Approved, suspended, resumed, revoked, as Sam; the record says that it was the operator's hand."""
     request = ask(store)
-    approved, grant = review.approve(
-        store, request.id, as_name=SAM, duration="1d", zones=None, reason="", now=NOW
-    )
+    reviewed = review.approve(store, request.id, as_name=SAM, duration="1d", zones=None, reason="", now=NOW)
+    approved, (grant,) = reviewed.request, reviewed.grants
     assert (approved.state, approved.decided_by, grant.state) == ("approved", "sam@acme.example", "active")
     for act, state in ((review.suspend, "suspended"), (review.resume, "active"), (review.revoke, "revoked")):
         grant = act(store, grant.id, as_name=SAM, reason="why", now=NOW)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import tomllib
 
 import pytest
@@ -11,9 +13,11 @@ from tests.service.store.parts import CATALOGUE, DAY, code_of
 
 from gatekeeper.documents.launch_token import Identity
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.service.policy.catalogue import Policy, parse_policy
+from gatekeeper.service.policy.catalogue import Escalation, Policy, ReviewEntry, Terms, parse_policy
 from gatekeeper.service.policy.durations import parse_duration, render_duration
+from gatekeeper.service.policy.needed import reviews_needed
 from gatekeeper.service.policy.starting import starting_catalogue
+from gatekeeper.service.policy.toml_lines import lines_of_keys
 from gatekeeper.vendors.catalogue import load_builtin
 
 CLAUDE = "[tools.claude]\n"
@@ -29,7 +33,7 @@ def _problems(text: str) -> list[str]:
     assert caught.value.code == "GK101"
     problems = caught.value.facts.get("problems", [caught.value.detail])
     assert isinstance(problems, list)
-    return problems
+    return [re.sub(r"^catalogue\.toml:[0-9]+:", "catalogue.toml:", problem) for problem in problems]
 
 
 def test_the_starting_catalogue_offers_every_known_assistant_for_approval() -> None:
@@ -222,20 +226,109 @@ def test_a_mistake_is_named_with_its_key(text: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "problem"),
     [
-        "[privacy]\nlaunches = '90d'",
-        "[defaults]\nescalate = { after = '8h', to = [] }",
-        CLAUDE + "seats = 200",
-        CLAUDE + "unused_after = '21d'",
-        CLAUDE + "terms = { file = 'x', version = 1 }",
-        "[zones.a]\nremotes = ['h/p']\nassisted = 'never'",
+        ("[privacy]\nlaunches = '90x'", "privacy.launches: is no duration."),
+        ("[privacy]\nlaunch = '90d'", "privacy.launch: unknown key. Did you mean launches?"),
+        (
+            "[defaults]\nescalate = { after = '8h', to = [] }",
+            "defaults.escalate.to: must name groups or the manager.",
+        ),
+        ("[defaults]\nescalate = { to = ['group:x'] }", "defaults.escalate.after: is missing."),
+        ("[defaults]\nescalate = 3", "defaults.escalate: must be a table."),
+        ("[defaults]\nseats = 3", "defaults.seats: unknown key."),
+        (CLAUDE + "seats = 0", "tools.claude.seats: must be a whole number from 1 to 1000000."),
+        (CLAUDE + "unused_after = '21d'", "tools.claude.unused_after: says when an unused seat falls free"),
+        (CLAUDE + "seats = 3\nunused_after = 21", "tools.claude.unused_after: is no duration."),
+        (
+            CLAUDE + "terms = { file = 'x', version = 1 }",
+            "tools.claude.terms.file: is no file in the folder terms.",
+        ),
+        (
+            CLAUDE + "terms = { file = 'terms/../x', version = 1 }",
+            "tools.claude.terms.file: is no file in the folder terms.",
+        ),
+        (CLAUDE + "terms = { file = 'terms/x.md' }", "tools.claude.terms.version: is missing."),
+        (
+            CLAUDE + "terms = { file = 'terms/x.md', version = 1 }",
+            "tools.claude.terms.file: terms/x.md is missing or empty.",
+        ),
+        (
+            "[zones.a]\nremotes = ['h/p']\nassisted = 'nevr'",
+            "zones.a.assisted: must be one of never. Did you mean never?",
+        ),
     ],
 )
-def test_what_is_not_enforced_yet_is_refused(text: str) -> None:
-    """Ignoring a limit in silence would break the promise that it makes."""
-    (problem,) = _problems(text)
-    assert "is not enforced by this version, so it is refused rather than ignored" in problem
+def test_a_limit_that_can_t_be_meant_is_named(text: str, problem: str) -> None:
+    """A limit that is misread would be a limit that nobody keeps."""
+    problems = _problems(text)
+    assert any(one.startswith(f"catalogue.toml: {problem}") for one in problems), problems
+
+
+def test_limits_are_read() -> None:
+    """Seats, terms, reviews, escalation, and what a zone asks for on top."""
+    policy = parse_policy(
+        """
+[defaults]
+reviews = [{ from = ["group:security"] }]
+escalate = { after = "8h", to = ["group:leads", "manager"] }
+[privacy]
+launches = "30d"
+[tools.claude]
+seats = 200
+unused_after = "21d"
+terms = { file = "terms/claude.md", version = 2 }
+[tools.codex]
+reviews = [{ from = ["manager"], needed = 2 }, { from = ["manager"] }]
+escalate = { after = "1h", to = ["group:night"] }
+[zones.a]
+remotes = ["host/p"]
+assisted = "never"
+reviews = [{ from = ["group:security"], needed = 3 }, { from = ["group:safety"] }]
+""",
+        version=1,
+        terms={"terms/claude.md": "Be kind.\n"},
+    )
+    claude, codex = policy.tools
+    assert (claude.seats, claude.unused_for, policy.launches_kept_for) == (200, 21 * DAY, 30 * DAY)
+    assert claude.terms == Terms(
+        version=2, text="Be kind.\n", sha256=hashlib.sha256(b"Be kind.\n").hexdigest()
+    )
+    assert claude.reviews == (ReviewEntry(sources=("group:security",), needed=1),)
+    assert claude.escalate == Escalation(after_for=8 * 3600, to=("group:leads", "manager"))
+    assert codex.reviews == (ReviewEntry(sources=("manager",), needed=2),)
+    assert codex.escalate == Escalation(after_for=3600, to=("group:night",))
+    assert (codex.seats, codex.unused_for, codex.terms) == (None, None, None)
+    assert policy.zones[0].assisted == "never"
+    assert reviews_needed(policy, claude, ("none", "a", "gone")) == (
+        ReviewEntry(sources=("group:security",), needed=3),
+        ReviewEntry(sources=("group:safety",), needed=1),
+    )
+    assert reviews_needed(policy, claude, ("none",)) == claude.reviews
+
+
+def test_a_mistake_is_named_with_its_line() -> None:
+    """Also inside an inline table, after a text of many lines, and for what is missing in a table."""
+    text = (
+        'effective = """\n[tools.x]\nseats = 3\n"""\n\n'
+        "[tools.claude]\nlaunch = { env_set = {}, env_sett = {} }\nseats = 0\n"
+        "[tools.new]\nidentity = { npm = 'x' }\n[tools.'a b']\n"
+    )
+    with pytest.raises(GatekeeperError) as caught:
+        _parse(text)
+    found = [problem.split(": ")[0:2] for problem in str(caught.value.detail).splitlines()]
+    assert ["catalogue.toml:1", "effective"] in found
+    assert ["catalogue.toml:7", "tools.claude.launch.env_sett"] in found
+    assert ["catalogue.toml:8", "tools.claude.seats"] in found
+    assert ["catalogue.toml:9", "tools.new.vendor"] in found
+    assert ["catalogue.toml:11", "tools.a b"] in found
+
+
+@given(st.text(alphabet="[]ab.=\"' \n#{},", max_size=200))
+def test_finding_lines_never_fails(text: str) -> None:
+    """Whatever stands in the file; every line is one of it."""
+    lines = text.split("\n")
+    assert all(1 <= line <= len(lines) for line in lines_of_keys(text).values())
 
 
 @pytest.mark.parametrize(
@@ -281,12 +374,12 @@ def test_zones_that_no_token_could_carry_are_refused() -> None:
 def test_everything_wrong_is_said_at_once() -> None:
     """Whoever repairs a policy isn't sent around in circles; nothing is said twice."""
     problems = _problems(
-        '[defaults]\naccess = "x"\nfresh = "2d"\nqqq = 1\n[tools.claude]\nseats = 3\n[tools.codex]\nduration = 5\n'
+        '[defaults]\naccess = "x"\nfresh = "2d"\nqqq = 1\n[tools.claude]\nseats = 0\n[tools.codex]\nduration = 5\n'
     )
     assert [problem.split(": ")[1] for problem in problems] == [
         "defaults.qqq",
-        "tools.claude.seats",
         "defaults.access",
+        "tools.claude.seats",
         "tools.codex.duration",
         "defaults.fresh",
     ]

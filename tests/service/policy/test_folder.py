@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from tests.service.store.parts import CATALOGUE, DAY, NOW, code_of, url_of
+from tests.service.store.parts import CATALOGUE, DAY, NOW, code_of, databases, url_of
 
-from gatekeeper.service.policy.folder import apply_policy, current_policy, load_folder
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.service.policy.files import PolicyFiles, load_folder, write_folder
+from gatekeeper.service.policy.folder import (
+    apply_policy,
+    current_policy,
+    files_of_version,
+    policy_of_version,
+    versions,
+)
 from gatekeeper.service.store.migrate import upgrade
 from gatekeeper.service.store.tables.policy import policies
 from gatekeeper.service.store.transactions import Store, open_store
@@ -18,7 +26,7 @@ from gatekeeper.service.store.transactions import Store, open_store
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """A store without a policy."""
-    store = open_store(url_of(tmp_path))
+    store = databases.opened(open_store(url_of(tmp_path)))
     upgrade(store)
     yield store
     store.close()
@@ -27,7 +35,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def _apply(store: Store, name: str, *, now: int = NOW, effective_at: int = NOW) -> int:
     text = CATALOGUE.replace('name = "Acme"\nhelp', f'name = "{name}"\nhelp')
     with store.write() as tx:
-        return apply_policy(tx, text, by="operator", now=now, effective_at=effective_at)
+        return apply_policy(
+            tx, PolicyFiles(catalogue=text), by="operator", now=now, effective_at=effective_at
+        )
 
 
 def _current(store: Store, *, now: int = NOW) -> tuple[int, str]:
@@ -71,7 +81,7 @@ def test_the_version_never_falls(store: Store) -> None:
 def test_two_services_in_one_process_keep_their_own(store: Store, tmp_path: Path) -> None:
     """The cache is by version and digest, so version 1 of another database isn't mistaken for ours."""
     (tmp_path / "other").mkdir()
-    other = open_store(url_of(tmp_path / "other"))
+    other = databases.opened(open_store(url_of(tmp_path / "other")))
     upgrade(other)
     _apply(store, "A")
     _apply(other, "B")
@@ -93,29 +103,116 @@ def test_what_is_no_policy_is_not_applied(store: Store) -> None:
 
     def apply() -> None:
         with store.write() as tx:
-            apply_policy(tx, "[tools.x]\n", by="operator", now=NOW, effective_at=NOW)
+            apply_policy(tx, PolicyFiles(catalogue="[tools.x]\n"), by="operator", now=NOW, effective_at=NOW)
 
     assert code_of(apply) == "GK101"
     assert _current(store) == (1, "A")
 
 
-def test_a_folder_is_its_catalogue(tmp_path: Path) -> None:
-    """Read whole, as UTF-8."""
+def test_a_folder_is_read_whole(tmp_path: Path) -> None:
+    """All its files as UTF-8; what is no part of a policy is left alone."""
     (tmp_path / "catalogue.toml").write_text("# ä\n", "utf-8")
-    assert load_folder(tmp_path) == "# ä\n"
+    assert load_folder(tmp_path) == PolicyFiles(catalogue="# ä\n")
+    (tmp_path / "README.md").write_text("ours")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "access.cedar").write_text("// rules\n")
+    (tmp_path / "expect.toml").write_text("# cases\n")
+    (tmp_path / "terms").mkdir()
+    (tmp_path / "terms" / "claude.md").write_text("Be kind.\n")
+    (tmp_path / "terms" / ".draft.swp").write_text("x")
+    files = load_folder(tmp_path)
+    assert (files.access, files.expect, files.terms) == (
+        "// rules\n",
+        "# cases\n",
+        (("terms/claude.md", "Be kind.\n"),),
+    )
+    write_folder(tmp_path / "again", files)
+    assert load_folder(tmp_path / "again") == files
 
 
-@pytest.mark.parametrize("name", ["access.cedar", "expect.toml"])
-def test_rules_that_would_not_be_evaluated_are_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["acess.cedar", "expects.toml", "catalog.toml"])
+def test_a_misspelt_file_is_an_error(tmp_path: Path, name: str) -> None:
     """A `forbid` that nobody reads would allow."""
     (tmp_path / "catalogue.toml").write_text("")
     (tmp_path / name).write_text("")
+    with pytest.raises(GatekeeperError, match="Did you mean") as caught:
+        load_folder(tmp_path)
+    assert caught.value.code == "GK101"
+
+
+def test_an_empty_access_cedar_is_no_starting_one(tmp_path: Path) -> None:
+    """Whoever emptied it hardly means that everything is as it was at first."""
+    (tmp_path / "catalogue.toml").write_text("")
+    (tmp_path / "access.cedar").write_text("\n")
     assert code_of(lambda: load_folder(tmp_path)) == "GK101"
 
 
-@pytest.mark.parametrize("content", [None, b"\xff", b"#" * (1024 * 1024 + 1)])
-def test_a_folder_that_can_t_be_read_is_said_so(tmp_path: Path, content: bytes | None) -> None:
-    """Missing, not UTF-8, endless: GK101."""
+@pytest.mark.parametrize("name", ["catalogue.toml", "access.cedar", "expect.toml", "terms/x.md"])
+@pytest.mark.parametrize("content", [None, b"\xff", b"#" * (1024 * 1024 + 1), b"a\x00"])
+def test_a_folder_that_can_t_be_read_is_said_so(tmp_path: Path, content: bytes | None, name: str) -> None:
+    """Missing, not UTF-8, endless: GK101. Only the catalogue has to be there."""
+    (tmp_path / "terms").mkdir()
+    (tmp_path / "catalogue.toml").write_text("")
     if content is not None:
-        (tmp_path / "catalogue.toml").write_bytes(content)
-    assert code_of(lambda: load_folder(tmp_path)) == "GK101"
+        (tmp_path / name).write_bytes(content)
+    elif name == "catalogue.toml":
+        (tmp_path / name).unlink()
+    wanted = "GK101" if content is not None or name == "catalogue.toml" else ""
+    assert code_of(lambda: load_folder(tmp_path)) == wanted
+
+
+def test_what_was_applied_can_be_read_and_applied_again(store: Store) -> None:
+    """Every file of every version, and one that is applied again is a new version."""
+    rules = '@id("A") permit (principal, action, resource);'
+    files = PolicyFiles(
+        catalogue=CATALOGUE + "[tools.claude]\nterms = { file = 'terms/x.md', version = 1 }\n",
+        access=rules,
+        expect="[[expect]]\nsubject = { id = 'ada' }\naction = 'request'\ntool = 'probe'\nverdict = 'allow'\n",
+        terms=(("terms/x.md", "Be kind."),),
+    )
+    with store.write() as tx:
+        assert apply_policy(tx, files, by="ada", now=NOW, effective_at=NOW) == 1
+        assert apply_policy(tx, PolicyFiles(catalogue=CATALOGUE), by="sam", now=NOW, effective_at=NOW) == 2
+        assert files_of_version(tx, 1) == files
+        assert apply_policy(tx, files_of_version(tx, 1), by="sam", now=NOW + 1, effective_at=NOW + DAY) == 3
+        assert [(v.version, v.effective_at, v.applied_at, v.applied_by) for v in versions(tx)] == [
+            (3, NOW + DAY, NOW + 1, "sam"),
+            (2, NOW, NOW, "sam"),
+            (1, NOW, NOW, "ada"),
+        ]
+        assert policy_of_version(tx, 3) == policy_of_version(tx, 1).replace(version=3)
+        assert [rule.id for rule in policy_of_version(tx, 1).rules] == ["A"]
+        terms = policy_of_version(tx, 1).tools[-1].terms
+        assert terms is not None
+        assert terms.text == "Be kind."
+        assert code_of(lambda: policy_of_version(tx, 9)) == "GK101"
+        assert code_of(lambda: files_of_version(tx, 0)) == "GK101"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"access": "permit (principal, action, resource)"}, "access.cedar:1: the rule"),
+        ({"access": '@id("A") permit (principal, action, resource == Tool::"prob");'}, "Did you mean probe?"),
+        ({"expect": "[[expect]]\nx = 1\n"}, "expect.toml:2: expect.0.x: unknown key"),
+        (
+            {
+                "expect": "\n[[expect]]\nsubject = { id = 'ada' }\naction = 'launch'\n"
+                "tool = 'probe'\nverdict = 'allow'\n"
+            },
+            "expect.toml:2: ada launch probe: expected allow, the rules say refuse by access:approval.",
+        ),
+        ({"catalogue": CATALOGUE + "terms = 3"}, "catalogue.toml:"),
+    ],
+)
+def test_what_lint_or_an_expectation_refuses_is_not_applied(
+    store: Store, change: dict[str, str], problem: str
+) -> None:
+    """Nothing is stored, and every problem is named with its line."""
+    files = PolicyFiles(catalogue=CATALOGUE).replace(**change)
+    with pytest.raises(GatekeeperError) as caught, store.write() as tx:
+        apply_policy(tx, files, by="ada", now=NOW, effective_at=NOW)
+    assert caught.value.code == "GK101"
+    assert problem in caught.value.detail
+    with store.read() as tx:
+        assert versions(tx) == []

@@ -1,4 +1,4 @@
-"""The rules of the access classes, and zones as patterns: nothing more is ever allowed than was granted."""
+"""The rules that a service starts with, and zones as patterns: nothing more is ever allowed than was granted."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.service.store.parts import CATALOGUE, NOW
 
-from gatekeeper.decision.facts import Repository
 from gatekeeper.decision.locations import exclusion_for
+from gatekeeper.decision.obstacles import Repository
 from gatekeeper.service.people.subjects import Subject
 from gatekeeper.service.policy.catalogue import parse_policy
 from gatekeeper.service.policy.compile import compile_locations
-from gatekeeper.service.policy.rules import LAUNCH, REQUEST, AccessRules, Verdict
+from gatekeeper.service.policy.rules import APPROVED, LAUNCH, REQUEST, CedarRules, GrantFacts, Verdict
 from gatekeeper.service.policy.zones import NO_ZONE
 
 POLICY = parse_policy(CATALOGUE, version=1)
@@ -33,11 +33,16 @@ REMOTES = {
 GRANTS = [None, *(c for n in range(4) for c in itertools.combinations(ZONES, n))]
 
 
+def _grants(zones: tuple[str, ...] | None) -> tuple[GrantFacts, ...]:
+    return () if zones is None else (GrantFacts(kind=APPROVED, zones=zones),)
+
+
 def _allowed(tool: str, action: str, zone: str, zones: tuple[str, ...] | None) -> tuple[bool, str]:
     found = POLICY.tool_of_id(tool)
     assert found is not None
-    verdict = AccessRules().decide(
-        policy=POLICY, subject=ADA, action=action, tool=found, zone=zone, grant_zones=zones, now=NOW
+    grant = None if zones is None else GrantFacts(kind=APPROVED, zones=zones)
+    verdict = CedarRules().decide(
+        policy=POLICY, subject=ADA, action=action, tool=found, zone=zone, grant=grant, now=NOW
     )
     assert verdict.allowed == (verdict.reason == "")
     return verdict.allowed, verdict.rule
@@ -46,7 +51,7 @@ def _allowed(tool: str, action: str, zone: str, zones: tuple[str, ...] | None) -
 @pytest.mark.parametrize(
     ("case", "zones", "outcome"),
     [
-        (("probe", REQUEST, "none"), None, (True, "access:approval")),
+        (("probe", REQUEST, "none"), None, (True, "access:request")),
         (("llama", REQUEST, "none"), None, (False, "access:open")),
         (("shut", REQUEST, "none"), None, (False, "access:closed")),
         (("shut", LAUNCH, "none"), ("none",), (False, "access:closed")),
@@ -61,7 +66,7 @@ def _allowed(tool: str, action: str, zone: str, zones: tuple[str, ...] | None) -
         (("llama", LAUNCH, "frontier-models"), ("frontier-models",), (False, "zone:frontier-models")),
     ],
 )
-def test_the_access_class_decides(
+def test_the_starting_rules_let_the_access_class_decide(
     case: tuple[str, str, str], zones: tuple[str, ...] | None, outcome: tuple[bool, str]
 ) -> None:
     """And the rule that did is named."""
@@ -71,7 +76,7 @@ def test_the_access_class_decides(
 def _launches(tool: str, zones: tuple[str, ...] | None, remotes: tuple[str, ...]) -> bool:
     found = POLICY.tool_of_id(tool)
     assert found is not None
-    places = compile_locations(POLICY, AccessRules(), subject=ADA, tool=found, grants_zones=zones, now=NOW)
+    places = compile_locations(POLICY, CedarRules(), subject=ADA, tool=found, grants=_grants(zones), now=NOW)
     assert places.verdict.allowed == bool(places.locations)
     repository = Repository(remotes=remotes)
     return exclusion_for(repository, locations=places.locations, exclude=places.exclude) is None
@@ -127,7 +132,7 @@ def test_every_refused_zone_is_excluded_by_its_rule() -> None:
     probe = POLICY.tool_of_id("probe")
     assert probe is not None
     places = compile_locations(
-        POLICY, AccessRules(), subject=ADA, tool=probe, grants_zones=("frontier-models",), now=NOW
+        POLICY, CedarRules(), subject=ADA, tool=probe, grants=_grants(("frontier-models",)), now=NOW
     )
     assert places.locations == ("github.com/acme/llama-*", "git.acme.example/research/**")
     assert [(one.pattern, one.rule) for one in places.exclude] == [
@@ -135,10 +140,11 @@ def test_every_refused_zone_is_excluded_by_its_rule() -> None:
     ]
 
 
-class Counting(AccessRules):
+class Counting(CedarRules):
     """Rules that remember which zones they were asked for, and name the zone as their rule."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.zones: list[str] = []
 
     def decide(self, *, zone: str, **case: Any) -> Verdict:
@@ -161,6 +167,6 @@ def test_each_zone_is_asked_once(zones: tuple[str, ...] | None, rule: str) -> No
     """And the verdict is the one outside every zone, else of the first zone allowed, else the refusal outside."""
     probe, rules = POLICY.tool_of_id("probe"), Counting()
     assert probe is not None
-    places = compile_locations(POLICY, rules, subject=ADA, tool=probe, grants_zones=zones, now=NOW)
+    places = compile_locations(POLICY, rules, subject=ADA, tool=probe, grants=_grants(zones), now=NOW)
     assert sorted(rules.zones) == sorted(ZONES)
     assert (places.verdict.rule, places.verdict.allowed) == (rule, zones is not None)

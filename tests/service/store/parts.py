@@ -1,4 +1,4 @@
-"""A real store on a real SQLite file, and the people and policy that the service's tests share."""
+"""A real store, on an SQLite file or on a PostgreSQL server, and the people and policy that the service's tests share."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.service.policy.folder import apply_policy
+from gatekeeper.service.policy.folder import PolicyFiles, apply_policy
 from gatekeeper.service.store.migrate import upgrade
 from gatekeeper.service.store.transactions import Store, open_store
+
+if TYPE_CHECKING:
+    from tests.fakes.postgres import Cluster
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -47,26 +50,85 @@ remotes = ["github.com/acme/datasets-*"]
 """
 
 
+class Databases:
+    """Where the running test's databases are: files in its own folder, or databases of `cluster`."""
+
+    def __init__(self) -> None:
+        self.cluster: Cluster | None = None
+        self._made: dict[tuple[Path, str], str] = {}
+        self._templates: dict[tuple[Cluster, str], str] = {}
+        self._stores: list[Store] = []
+
+    def url(self, folder: Path, *, template: str = "template0") -> str:
+        """Return the address of the one database that belongs to a folder, made where there is none."""
+        if self.cluster is None:
+            return f"sqlite:///{folder}/gatekeeper.db"
+        place = (folder, self.cluster.url(""))
+        if place not in self._made:
+            self._made[place] = self.cluster.new_database(template=template)
+        return self.cluster.url(self._made[place])
+
+    def template(self, catalogue: str) -> str:
+        """Return a database of the cluster with every table, and with a policy in force where one is given."""
+        assert self.cluster is not None
+        if (self.cluster, catalogue) not in self._templates:
+            name = self.cluster.new_database()
+            _fill(self.cluster.url(name), catalogue)
+            self._templates[self.cluster, catalogue] = name
+        return self._templates[self.cluster, catalogue]
+
+    def opened(self, store: Store) -> Store:
+        """Close a store at the end of the test: a connection that is left open is another test's warning."""
+        self._stores.append(store)
+        return store
+
+    def forget(self) -> None:
+        """Close and drop what the test made."""
+        while self._stores:
+            self._stores.pop().close()
+        if self.cluster is not None:
+            for name in self._made.values():
+                self.cluster.drop_database(name)
+        self._made.clear()
+
+
+databases = Databases()
+
+
 def url_of(folder: Path) -> str:
-    """Return the URL of the store in a folder."""
-    return f"sqlite:///{folder}/gatekeeper.db"
+    """Return the address of the database that belongs to a folder."""
+    return databases.url(folder)
+
+
+def migrated_url_of(folder: Path) -> str:
+    """Return the same, with every table where that saves the test a second; "" leaves it to the service."""
+    return databases.url(folder, template=databases.template("")) if databases.cluster is not None else ""
+
+
+def _fill(url: str, catalogue: str) -> None:
+    store = open_store(url)
+    upgrade(store)
+    if catalogue:
+        with store.write() as tx:
+            apply_policy(
+                tx, PolicyFiles(catalogue=catalogue), by="operator", now=NOW - DAY, effective_at=NOW - DAY
+            )
+    store.close()
 
 
 @cache
 def _template(catalogue: str) -> bytes:
     with TemporaryDirectory() as folder:
-        store = open_store(url_of(Path(folder)))
-        upgrade(store)
-        with store.write() as tx:
-            apply_policy(tx, catalogue, by="operator", now=NOW - DAY, effective_at=NOW - DAY)
-        store.close()
+        _fill(f"sqlite:///{folder}/gatekeeper.db", catalogue)
         return (Path(folder) / "gatekeeper.db").read_bytes()
 
 
 def new_store(folder: Path, *, catalogue: str = CATALOGUE) -> Store:
     """Make a store with a policy in force since long ago."""
+    if databases.cluster is not None:
+        return databases.opened(open_store(databases.url(folder, template=databases.template(catalogue))))
     content = _template(catalogue)
-    store = open_store(url_of(folder))
+    store = databases.opened(open_store(url_of(folder)))
     (folder / "gatekeeper.db").write_bytes(content)
     return store
 

@@ -1,4 +1,4 @@
-"""Transactions on a real SQLite file: durable, isolated, one writer at a time, and honest when they can't be."""
+"""Transactions on a real database: durable, isolated, one writer at a time, and honest when they can't be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
-from tests.service.store.parts import new_store, url_of
+from tests.service.store.parts import databases, new_store, url_of
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import entries, record
@@ -21,13 +21,14 @@ from gatekeeper.service.store.tables.people import devices
 from gatekeeper.service.store.transactions import StoreBusy, StoreUnavailable, open_store
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)],
 )
 def test_every_connection_is_prepared(tmp_path: Path, pragma: str, value: object) -> None:
     """Durability, references and patience are on, for readers and writers."""
-    store = open_store(url_of(tmp_path))
+    store = databases.opened(open_store(url_of(tmp_path)))
     with store.write() as tx:
         assert tx.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
     with store.read() as tx:
@@ -35,6 +36,7 @@ def test_every_connection_is_prepared(tmp_path: Path, pragma: str, value: object
     store.close()
 
 
+@pytest.mark.sqlite
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     """Neither the database nor its log can be read by others, whatever the umask."""
     before = os.umask(0)
@@ -116,10 +118,11 @@ def test_writers_take_turns(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.sqlite
 def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
     """A damaged file is a message with a code, not a traceback of the driver."""
     (tmp_path / "gatekeeper.db").write_bytes(b"this is no database, and long enough to look at" * 40)
-    store = open_store(url_of(tmp_path))
+    store = databases.opened(open_store(url_of(tmp_path)))
     with pytest.raises(StoreUnavailable) as caught:
         upgrade(store)
     assert not isinstance(caught.value, StoreBusy)
@@ -127,13 +130,15 @@ def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.sqlite
 def test_a_folder_that_is_missing_is_said_so(tmp_path: Path) -> None:
     """The message names the path."""
     with pytest.raises(StoreUnavailable, match="nowhere"):
         open_store(url_of(tmp_path / "nowhere"))
 
 
-@pytest.mark.parametrize("url", ["", "no url", "nosuch://x"])
+@pytest.mark.sqlite
+@pytest.mark.parametrize("url", ["", "no url", "nosuch://x", "mysql://x/y", "postgresql://a:b@/x"])
 def test_what_is_no_url_is_said_so(url: str) -> None:
     """A database that can't be named is a configuration error."""
     with pytest.raises(GatekeeperError) as caught:
@@ -141,11 +146,12 @@ def test_what_is_no_url_is_said_so(url: str) -> None:
     assert caught.value.code == "GK101"
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_is_unavailable_not_broken(tmp_path: Path) -> None:
     """A writer that never ends makes the others give up with a code."""
     store = new_store(tmp_path)
     store.close()
-    store = open_store(url_of(tmp_path), busy_for_ms=10)
+    store = databases.opened(open_store(url_of(tmp_path), busy_for_ms=10))
     other = sqlite3.connect(tmp_path / "gatekeeper.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 

@@ -7,7 +7,7 @@ from tests.service.local import ISSUER, NOW, LocalService
 from gatekeeper.service.operate.root import reissue_root
 from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.trust.library import verify_es256
-from gatekeeper.trust.root import verify_chain
+from gatekeeper.trust.root_documents import verify_chain
 
 
 def test_the_metadata_names_real_addresses(local: LocalService) -> None:
@@ -16,7 +16,7 @@ def test_the_metadata_names_real_addresses(local: LocalService) -> None:
     assert members["issuer"] == ISSUER
     for name, value in members.items():
         if name.endswith("_endpoint") or name == "jwks_uri":
-            assert local.send("GET", value.removeprefix(ISSUER)).status_code in {200, 405}
+            assert local.send("GET", value.removeprefix(ISSUER)).status_code in {200, 303, 405}
     assert members["dpop_signing_alg_values_supported"] == ["ES256"]
 
 

@@ -38,7 +38,7 @@ def post(station: Workstation, content: Any, headers: dict[str, str] | None = No
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nowhere", 404),
         ("GET", "/v2/me", 404),
         ("GET", "/oauth/nothing", 404),
         ("GET", "/v1/me/", 404),
@@ -208,6 +208,7 @@ def test_a_bug_says_nothing_but_a_reference(
     assert "Traceback" not in answer.text
 
 
+@pytest.mark.sqlite
 def test_a_store_that_is_locked_is_not_now(local: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that can't be used is 503, which clients take as unreachable, never as a refusal."""
     station = local.workstation()

@@ -49,8 +49,10 @@ def test_an_idempotency_key_gives_the_same_answer(local: LocalService) -> None:
         ({"zones": ["nowhere"]}, 422, "GK410"),
         ({"subjects": ["sam@acme.example"]}, 422, "GK410"),
         ({"workload": "nightly"}, 422, "GK410"),
-        ({"group": None}, 422, "GK410"),
-        ({"terms": {}}, 422, "GK410"),
+        ({"group": "nobody"}, 422, "GK410"),
+        ({"group": "dev", "workload": "nightly"}, 422, "GK410"),
+        ({"terms": {}}, 400, "GK604"),
+        ({"terms": "x"}, 404, "GK409"),
     ],
 )
 def test_what_policy_refuses_is_coded(

@@ -51,6 +51,26 @@ def request_members(request: RequestView) -> dict[str, object]:
         "created_at": instant(request.created_at),
         "decided_by": request.decided_by or None,
         "decision_reason": request.decision_reason or None,
+        "requester": request.requester_name or None,
+        "members": list(request.members),
+        "question": request.question or None,
+        "question_by": request.question_by or None,
+        "waits_for": list(request.waits_for),
+        "notes": list(request.notes),
+        "terms_needed": request.terms_needed,
+        "break_glass": request.break_glass,
+    }
+
+
+def review_members(request: RequestView) -> dict[str, object]:
+    """Give an access request the members of `request_members`, and what else a reviewer may know."""
+    return {
+        **request_members(request),
+        "groups": list(request.groups),
+        "verdict": request.verdict or None,
+        "precedent": request.precedent or None,
+        "device": request.device or None,
+        "claimed_by": request.claimed_by or None,
     }
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from gatekeeper.cli.service import inviting, keys, policy, reviewing, running
+from gatekeeper.cli.service import (
+    audit,
+    inviting,
+    keeping,
+    keys,
+    policy,
+    provisioning,
+    reviewing,
+    running,
+    stopping,
+)
 from gatekeeper.cli.service.made import with_examples
 
 app = typer.Typer(
@@ -22,6 +32,7 @@ app = typer.Typer(
 app.command()(running.init)
 app.command()(running.start)
 app.command()(inviting.invite)
+app.command("scim-token")(provisioning.scim_token)
 app.add_typer(
     reviewing.commands,
     name="review",
@@ -37,13 +48,32 @@ app.add_typer(
     policy.commands,
     name="policy",
     short_help="The organisation's policy.",
-    help=with_examples("The organisation's policy.", "policy show"),
+    help=with_examples(
+        "The organisation's policy.", "policy lint ./policy", "policy diff ./policy", "policy apply ./policy"
+    ),
 )
 app.add_typer(
     keys.commands,
     name="keys",
     short_help="The service's signing keys.",
-    help=with_examples("The service's signing keys.", "keys list", "keys reissue-root"),
+    help=with_examples(
+        "The service's signing keys.", "keys list", "keys rotate approval", "keys reissue-root"
+    ),
 )
+app.add_typer(
+    audit.commands,
+    name="audit",
+    short_help="Check the audit log, report from it, export it.",
+    help=with_examples(
+        "Check the audit log, report from it, export it.",
+        "audit verify",
+        "audit report --as-of 2026-06-30 --out ./report",
+        "audit export --format ocsf",
+    ),
+)
+app.command()(stopping.stop)
+app.command()(stopping.resume)
 app.command()(running.status)
 app.command()(running.migrate)
+app.command()(keeping.backup)
+app.command()(keeping.restore)

@@ -14,7 +14,11 @@ from gatekeeper.cli.service.made import Data, examples, hint, now, opened
 from gatekeeper.errors import GatekeeperError
 
 
-@examples("invite ada@acme.example --group dev", "invite ada@acme.example --name Ada --attribute country=US")
+@examples(
+    "invite ada@acme.example --group dev",
+    "invite ada@acme.example --console",
+    "invite ada@acme.example --name Ada --attribute country=US",
+)
 def invite(
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Whom, by their mail address.")],
     *,
@@ -31,22 +35,33 @@ def invite(
             "--attribute", metavar="KEY=VALUE", help="An attribute; all are replaced.", show_default=False
         ),
     ] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="For the console's sign-in page, instead of for a device.")
+    ] = False,
     data: Data = "",
     as_json: Json = False,
 ) -> None:
-    """Make a one-time code with which one device signs in. It is shown once."""
+    """Make a one-time code with which one device, or one browser at the console, signs in. It is shown once."""
     from_pairs = _pairs(attribute) if attribute else None
-    with opened(data) as (_, store):
+    with opened(data) as (settings, store):
         from gatekeeper.service.operate.invite import invite as make
 
         code, expires_at = make(
-            store, subject, display=name, groups=group or None, attributes=from_pairs, now=now()
+            store,
+            subject,
+            display=name,
+            groups=group or None,
+            attributes=from_pairs,
+            console=console,
+            now=now(),
         )
     if as_json:
         print_json({"code": code, "expires_at": instant(expires_at)})
         return
     say(code)
-    hint(f"For {subject}, until {render_moment(expires_at, now=now())}: gatekeeper login --code {code}")
+    until = render_moment(expires_at, now=now())
+    where = f"{settings.issuer}/sign-in" if console else f"gatekeeper login --code {code}"
+    hint(f"For {subject}, until {until}: {where}")
 
 
 def _pairs(given: list[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import typer
 
 from gatekeeper.cli.formats.text import say
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.workstation.paths import data_directory
+from gatekeeper.workstation.state import data_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,11 +100,11 @@ def data_of(given: str) -> Path:
 def opened(data: str) -> Iterator[tuple[ServiceSettings, Store]]:
     """Open a service that was made, beside the process that may be serving it."""
     require_packages()
-    from gatekeeper.service.settings import load_settings
+    from gatekeeper.service.settings import database_password, load_settings
     from gatekeeper.service.store.transactions import open_store
 
     settings = load_settings(data_of(data))
-    store = open_store(settings.database)
+    store = open_store(settings.database, password=database_password(settings))
     try:
         yield settings, store
     finally:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gatekeeper.service.access.requests import AccessRequest
     from gatekeeper.service.store.transactions import Store
 
+WAITLISTED = "waitlisted"
 commands = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
@@ -68,7 +69,7 @@ def approve(
     with opened(data) as (_, store):
         from gatekeeper.service.operate import review as operate
 
-        decided, grant = operate.approve(
+        reviewed = operate.approve(
             store,
             request,
             as_name=by,
@@ -77,12 +78,21 @@ def approve(
             reason=reason,
             now=now(),
         )
+        decided = reviewed.request
         view = _view(decided, subject=_name_of(store, decided.subject))
+        names = [_name_of(store, grant.subject) for grant in reviewed.grants]
     if as_json:
-        print_json({**request_members(view), "grant_ends": instant(grant.ends_at)})
+        first = next(iter(reviewed.grants), None)
+        given = [
+            {"id": g.id, "subject": n, "state": g.state} for g, n in zip(reviewed.grants, names, strict=True)
+        ]
+        ends_at = instant(first.ends_at) if first is not None else None
+        print_json({**request_members(view), "grant_ends": ends_at, "grants": given})
         return
-    until = render_moment(grant.ends_at, now=now())
-    say(f"{view.id} approved: {grant.id}, {view.tool} for {view.subject_name}, until {until}")
+    for grant, name in zip(reviewed.grants, names, strict=True):
+        until = f"until {render_moment(grant.ends_at, now=now())}"
+        how = "waits for a seat" if grant.state == WAITLISTED else until
+        say(f"{view.id} approved: {grant.id}, {view.tool} for {name}, {how}")
 
 
 @commands.command()

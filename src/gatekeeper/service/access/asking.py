@@ -52,7 +52,7 @@ def check_request(policy: Policy, new: NewRequest) -> Asked:
         duration_for=duration_for,
         reason=check_free_text(new.reason, what="reason"),
         ticket=check_name(new.ticket, what="ticket", max_chars=128) if new.ticket else "",
-        scope_key=_scope_key(tool.id, zones),
+        scope_key=scope_key(tool.id, zones),
     )
 
 
@@ -83,7 +83,7 @@ def _zones(policy: Policy, wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(wanted))) or (NO_ZONE,)
 
 
-def _scope_key(tool: str, zones: tuple[str, ...]) -> str:
+def scope_key(tool: str, zones: tuple[str, ...]) -> str:
     """Return one text for tool and zones; neither may hold a space, so no two scopes share it."""
     key = " ".join((tool, *zones))
     return key if len(key) <= _MAX_SCOPE_CHARS else f"{tool} {hashlib.sha256(key.encode()).hexdigest()}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # States of an access request.
 PENDING = "pending"
-QUESTION = "question"  # no column holds it yet: asking comes with the console, and stops the lapse's clock
+QUESTION = "question"  # stored as pending with `question_at`: the clock of the lapse stands since then
 APPROVED = "approved"
 DENIED = "denied"
 CANCELLED = "cancelled"
@@ -52,6 +52,9 @@ REQUEST_ARROWS: Mapping[tuple[str, str], str] = {
     (PENDING, LAPSE): LAPSED,
     (PENDING, ASK): QUESTION,
     (QUESTION, ANSWER): PENDING,
+    # A question that nobody answers must not stand for ever, as no clock ends it.
+    (QUESTION, DENY): DENIED,
+    (QUESTION, CANCEL): CANCELLED,
 }
 
 GRANT_ARROWS: Mapping[tuple[str, str], str] = {
@@ -66,6 +69,11 @@ GRANT_ARROWS: Mapping[tuple[str, str], str] = {
     (ACTIVE, END): EXPIRED,
     (SUSPENDED, END): EXPIRED,
 }
+
+# Kinds of a grant, as `context.grant.kind` of the rules says them.
+APPROVED_KIND = "approved"
+AUTOMATIC = "automatic"
+BREAK_GLASS = "break-glass"  # also a request's
 
 
 def request_after(state: str, act: str) -> str:

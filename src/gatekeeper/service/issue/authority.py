@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from gatekeeper.service.keys.signer import Keys
+    from gatekeeper.service.keys.signer import KeyRing, Keys
     from gatekeeper.service.policy.rules import Rules
 
 _JTI_BYTES = 16
@@ -27,7 +27,7 @@ class Authority(Value):
     """The issuer in every document, its signing keys by purpose, the policy's rules, and randomness."""
 
     issuer: str
-    keys: Keys
+    keys: Keys | KeyRing
     rules: Rules
     random_bytes: Callable[[int], bytes]
 

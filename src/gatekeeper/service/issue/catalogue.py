@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from gatekeeper.documents.catalogue import Catalogue, CatalogueTool, render_catalogue
 from gatekeeper.service.policy.durations import render_duration
-from gatekeeper.service.policy.rules import LAUNCH
-from gatekeeper.service.policy.zones import rule_of, words_of
+from gatekeeper.service.policy.rules import APPROVED, LAUNCH, GrantFacts, words_of_rules
+from gatekeeper.service.policy.stops import whole_stop
 from gatekeeper.strict import render_json
 from gatekeeper.trust.published import CATALOGUE_TYP
 from gatekeeper.trust.sign import sign_token
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gatekeeper.service.issue.authority import Authority
     from gatekeeper.service.people.subjects import Subject
     from gatekeeper.service.policy.catalogue import Policy, PolicyTool
+    from gatekeeper.service.policy.stops import Stop
 
 LASTS_FOR = 24 * 3_600
 # A caller keeps its copy while the tag is the same, so the tag must change well before the copy ends.
@@ -31,8 +32,13 @@ class Offered(Value):
     etag: str
 
 
-def catalogue_for(authority: Authority, *, policy: Policy, subject: Subject, now: int) -> Offered:
-    """Return the catalogue of `subject`. Its tag covers all that people see, and a quarter of a day."""
+def catalogue_for(
+    authority: Authority, *, policy: Policy, stops: tuple[Stop, ...], subject: Subject, now: int
+) -> Offered:
+    """Return the catalogue of `subject`. Its tag covers all that people see, and a quarter of a day.
+
+    `stops` are those in force: a stopped tool is shown with the reason, and versions that are stopped are left out.
+    """
     claims = Catalogue(
         issuer=authority.issuer,
         subject=subject.id,
@@ -42,8 +48,13 @@ def catalogue_for(authority: Authority, *, policy: Policy, subject: Subject, now
         jti="",
         organisation=policy.organisation,
         help=policy.help,
-        tools=tuple(_tool(authority, policy, subject, tool, now) for tool in policy.tools),
-        rules=tuple((rule_of(zone.name), words_of(zone.name)) for zone in policy.zones),
+        tools=tuple(
+            _tool(authority, policy, subject, left, now).replace(
+                stopped="" if stopped is None else stopped.reason
+            )
+            for stopped, left in (whole_stop(stops, tool) for tool in policy.tools)
+        ),
+        rules=words_of_rules(policy),
     )
     timeless = render_catalogue(claims.replace(issued_at=now - now % _TAG_LASTS_FOR, expires_at=0))
     etag = f'"{sha256(render_json(timeless)).hexdigest()[:32]}"'
@@ -76,7 +87,7 @@ def _tool(
                 action=LAUNCH,
                 tool=tool,
                 zone=zone.name,
-                grant_zones=(zone.name,),
+                grant=GrantFacts(kind=APPROVED, zones=(zone.name,)),
                 now=now,
             ).allowed
         ),

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatekeeper.documents.launch_token import (
-    CLIENT_ID,
-    TYP,
-    LaunchToken,
-    render_launch_token,
-)
+from gatekeeper.documents.launch_token import CLIENT_ID, TYP, LaunchToken
+from gatekeeper.documents.launch_token_rendered import render_launch_token
 from gatekeeper.documents.status_list import uri_of
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import record
 from gatekeeper.service.issue.authority import root_expires_at
 from gatekeeper.service.issue.status_entries import extend_entry, find_entry, take_entry
 from gatekeeper.service.policy.compile import compile_locations
+from gatekeeper.service.policy.rules import GrantFacts
 from gatekeeper.strict import MAX_TOKEN_BYTES, render_json
 from gatekeeper.trust.sign import sign_token
 from gatekeeper.values import Value
@@ -52,17 +49,17 @@ class Issued(Value):
 
 
 class Standing(Value):
-    """What a token rests on: the grant that it names, the zones of all that count, and when they end.
+    """What a token rests on: the grant that it names, what rules may know of all that count, and when they end.
 
-    For an open tool there is no grant: 0, None and None.
+    For an open tool there is no grant: 0, none and None.
     """
 
     grant: int
-    zones: tuple[str, ...] | None
+    grants: tuple[GrantFacts, ...]
     ends_at: int | None
 
 
-OPEN = Standing(grant=0, zones=None, ends_at=None)
+OPEN = Standing(grant=0, grants=(), ends_at=None)
 
 
 def standing_of(grants: Iterable[Grant]) -> Standing:
@@ -72,13 +69,16 @@ def standing_of(grants: Iterable[Grant]) -> Standing:
     with it: the next renewal goes on without that zone.
     """
     ordered = sorted(grants, key=lambda grant: (grant.ends_at, grant.number), reverse=True)
-    zones: set[str] = set()
+    covered: set[tuple[str, str]] = set()
+    counting: list[GrantFacts] = []
     ends_at = ordered[0].ends_at
     for grant in ordered:
-        if not zones.issuperset(grant.zones):
-            zones.update(grant.zones)
+        adds = {(grant.kind, zone) for zone in grant.zones}
+        if not covered.issuperset(adds):
+            covered.update(adds)
+            counting.append(GrantFacts(kind=grant.kind, zones=grant.zones))
             ends_at = min(ends_at, grant.ends_at)
-    return Standing(grant=ordered[0].number, zones=tuple(sorted(zones)), ends_at=ends_at)
+    return Standing(grant=ordered[0].number, grants=tuple(counting), ends_at=ends_at)
 
 
 def issue_launch_token(
@@ -102,10 +102,10 @@ def issue_launch_token(
             service's root document has expired.
     """
     places = compile_locations(
-        policy, authority.rules, subject=subject, tool=tool, grants_zones=standing.zones, now=now
+        policy, authority.rules, subject=subject, tool=tool, grants=standing.grants, now=now
     )
     if not places.locations:
-        raise _nowhere(places.verdict)
+        raise refuse_by(places.verdict)
     grant = standing.grant or None
     entry = find_entry(tx, device=device.id, grant=grant, tool=tool.id)
     limits = [now + policy.max_lease_for, root_expires_at(tx, now=now)]
@@ -168,7 +168,8 @@ def issue_launch_token(
     return Issued(token=token, tool=tool.id, expires_at=expires_at)
 
 
-def _nowhere(verdict: Verdict) -> GatekeeperError:
+def refuse_by(verdict: Verdict) -> GatekeeperError:
+    """Return the refusal GK310 in the words of the rule that decided."""
     return GatekeeperError(
         "GK310",
         verdict.reason or "The policy's rules allow this tool nowhere.",

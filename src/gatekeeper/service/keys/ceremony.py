@@ -14,12 +14,26 @@ from sqlalchemy import Connection, insert, select
 
 from gatekeeper.errors import GatekeeperError, TrustError
 from gatekeeper.service.keys.files import save_key
-from gatekeeper.service.keys.signer import KEYS_DIRECTORY, LOG, PURPOSES, FileSigner, Keys, Signer, load_keys
+from gatekeeper.service.keys.signer import (
+    KEYS_DIRECTORY,
+    LOG,
+    PURPOSES,
+    FileSigner,
+    Keepers,
+    Keys,
+    Signer,
+    load_keys,
+    no_keepers,
+)
 from gatekeeper.service.store.tables.issue import root_documents
-from gatekeeper.trust.jws import PublicKey, public_key_of
+from gatekeeper.trust.chain import PublicKey, envelope_of, public_key_of
 from gatekeeper.trust.library import verify_es256
-from gatekeeper.trust.root import RootDocument, verify_chain
-from gatekeeper.trust.root_payload import render_root_payload
+from gatekeeper.trust.root_documents import (
+    RootDocument,
+    parse_root_payload,
+    render_root_payload,
+    verify_chain,
+)
 from gatekeeper.trust.sign import LogKey, SigningKey, sign_root
 from gatekeeper.values import Value
 
@@ -74,21 +88,25 @@ def make_keys(data_dir: Path, *, issuer: str, root_key_path: Path | None, now: i
 
 
 def reissue_root(
-    tx: Connection, data_dir: Path, *, issuer: str, root_key_path: Path | None, now: int
+    tx: Connection,
+    data_dir: Path,
+    *,
+    issuer: str,
+    root_key_path: Path | None,
+    keepers: Keepers = no_keepers,
+    new_root: Signer | None = None,
+    new_log_origin: bool = False,
+    now: int,
 ) -> RootInfo:
     """Sign and publish the next root document: the keys of today, for another 100 days.
+
+    With `new_root` the next document is signed by the old and the new root key, and names the new one alone. With
+    `new_log_origin` the audit log begins anew, which a restored backup must.
 
     Raises:
         GatekeeperError: GK101, the root key isn't there, or it isn't the published root's.
     """
-    inside = data_dir / KEYS_DIRECTORY / ROOT_FILE
-    if root_key_path is None and not inside.exists():
-        raise GatekeeperError(
-            "GK101",
-            f"The root key isn't in {data_dir}.",
-            remedy=f"gatekeeper service keys reissue-root --data {data_dir} --root-key FILE",
-        )
-    root = FileSigner(root_key_path or inside, purpose=ROOT)
+    root = _root_key(data_dir, root_key_path)
     newest = select(root_documents.c.document).order_by(root_documents.c.version.desc()).limit(1)
     previous = tx.execute(newest).scalar_one_or_none()
     if previous is None:
@@ -104,15 +122,16 @@ def reissue_root(
         raise GatekeeperError(
             "GK101", "The published root document isn't this root key's. Clients would refuse the next one."
         ) from error
+    origin = parse_root_payload(envelope_of(previous)[0]).log_origin
     payload = _payload(
         issuer=issuer,
         version=last.version + 1,
-        root=public_key_of(root.public_jwk()),
-        keys=load_keys(data_dir),
-        log_origin=last.log_origin,
+        root=public_key_of((new_root or root).public_jwk()),
+        keys=load_keys(data_dir, keepers=keepers),
+        log_origin=next_origin(origin) if new_log_origin else origin,
         now=now,
     )
-    document = sign_root(payload, [root])
+    document = sign_root(payload, [root, new_root] if new_root else [root])
     trusted = verify_chain(
         [previous, document],
         pins=pins,
@@ -122,10 +141,31 @@ def reissue_root(
         verify=verify_es256,
     )
     made = RootInfo(
-        thumbprint=root.kid, version=trusted.version, document=document, expires_at=trusted.expires_at
+        thumbprint=(new_root or root).kid,
+        version=trusted.version,
+        document=document,
+        expires_at=trusted.expires_at,
     )
     publish_root(tx, made)
     return made
+
+
+def next_origin(origin: str) -> str:
+    """Return the name of the log that begins where this one broke off: `…/log/1` is followed by `…/log/2`."""
+    name, _, number = origin.rpartition("/")
+    if not name or not number.isascii() or not number.isdecimal():
+        return f"{origin}/2"
+    return f"{name}/{int(number) + 1}"
+
+
+def _root_key(data_dir: Path, root_key_path: Path | None) -> FileSigner:
+    inside = data_dir / KEYS_DIRECTORY / ROOT_FILE
+    if root_key_path is None and not inside.exists():
+        raise GatekeeperError(
+            "GK101",
+            f"The root key isn't in {data_dir}. Name it with --root-key FILE.",
+        )
+    return FileSigner(root_key_path or inside, purpose=ROOT)
 
 
 def publish_root(tx: Connection, info: RootInfo) -> None:

@@ -55,7 +55,7 @@ def renew(
         authority,
         subject=subject,
         device=device,
-        word=_tool_of(form.get("scope", "")),
+        word=tool_of(form.get("scope", "")),
         lease_for=_lease_of(form.get("lease", "")),
         now=now,
     )
@@ -70,7 +70,8 @@ def renew(
     )
 
 
-def _tool_of(scope: str) -> str:
+def tool_of(scope: str) -> str:
+    """Return the word for a tool in a hostile scope of one (`launch:TOOL`). Raises `GatekeeperError` GK604."""
     prefix = scope_of("")
     word = scope.removeprefix(prefix)
     printable = word.isascii() and word.isprintable() and " " not in word

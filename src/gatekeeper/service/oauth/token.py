@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from gatekeeper.documents.launch_token import CLIENT_ID
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import record
-from gatekeeper.service.oauth import invite, refresh
+from gatekeeper.service.oauth import code, exchange, invite, refresh
 from gatekeeper.service.oauth.attempts import count_attempt
+from gatekeeper.service.oauth.exchange import NO_PLATFORMS
 from gatekeeper.service.oauth.launch import LaunchRefused
 from gatekeeper.service.oauth.nonces import remember_proof
+from gatekeeper.service.people.exchanges import TokenReplayed
 from gatekeeper.service.people.sessions import WrongKey
 
 if TYPE_CHECKING:
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 
     from gatekeeper.documents.api import TokenAnswer
     from gatekeeper.service.issue.authority import Authority
+    from gatekeeper.service.oauth.exchange import Platforms
     from gatekeeper.trust.dpop import Proof
 
-GRANT_TYPES = (invite.GRANT_TYPE, refresh.GRANT_TYPE)
+GRANT_TYPES = (code.GRANT_TYPE, invite.GRANT_TYPE, refresh.GRANT_TYPE, exchange.GRANT_TYPE)
 
 
 def answer(
@@ -36,19 +39,26 @@ def answer(
     *,
     proof: Proof,
     address: str,
+    platforms: Platforms = NO_PLATFORMS,
     now: int,
 ) -> TokenAnswer | GatekeeperError:
     """Answer a hostile form (RFC 6749 §3.2) from a client at `address` that proved the key of `proof`.
 
+    `platforms` are the CI platforms whose tokens are exchanged, with the keys of the one whose token came.
     Commit the transaction whatever is returned.
     """
     if not remember_proof(tx, jkt=proof.jkt, jti=proof.jti, now=now):
         return replayed()
     try:
+        if form.get("grant_type") == exchange.GRANT_TYPE:
+            return _exchange(tx, authority, form, platforms=platforms, jkt=proof.jkt, now=now)
+        if form.get("grant_type") == code.DEVICE_GRANT_TYPE:
+            check_client(form)
+            return code.redeem_device(tx, device_code=required(form, "device_code"), jkt=proof.jkt, now=now)
         with tx.begin_nested():
             return _grant(tx, authority, form, jkt=proof.jkt, address=address, now=now)
     except GatekeeperError as refusal:
-        _note(tx, refusal, address=address, now=now)
+        _note(tx, refusal, grant_type=form.get("grant_type", ""), address=address, now=now)
         return refusal
 
 
@@ -63,12 +73,15 @@ def note_wrong_key(tx: Connection, refusal: GatekeeperError, *, token: str, now:
         record(tx, at=now, actor=refusal.device, act=f"{token}.wrong_key", object=refusal.device, detail={})
 
 
-def _note(tx: Connection, refusal: GatekeeperError, *, address: str, now: int) -> None:
+def _note(tx: Connection, refusal: GatekeeperError, *, grant_type: str, address: str, now: int) -> None:
     note_wrong_key(tx, refusal, token="refresh", now=now)  # noqa: S106 - the record's word
     if refusal.code in ("GK203", "GK206"):
         count_attempt(tx, address=address, now=now)
     if refusal.code == "GK203":
-        record(tx, at=now, actor="unknown", act="invite.wrong_code", object="", detail={})
+        what = "invite" if grant_type == invite.GRANT_TYPE else "authorization"
+        record(tx, at=now, actor="unknown", act=f"{what}.wrong_code", object="", detail={})
+    elif isinstance(refusal, TokenReplayed):
+        record(tx, at=now, actor=refusal.subject, act="workload.wrong_key", object=refusal.subject, detail={})
     elif isinstance(refusal, LaunchRefused):
         record(
             tx,
@@ -98,7 +111,36 @@ def _grant(
             address=address,
             now=now,
         )
+    if grant_type == code.GRANT_TYPE:
+        return code.redeem(
+            tx,
+            code=required(form, "code"),
+            redirect_uri=required(form, "redirect_uri"),
+            verifier=required(form, "code_verifier"),
+            jkt=jkt,
+            now=now,
+        )
     return refresh.renew(tx, authority, form, token=required(form, "refresh_token"), jkt=jkt, now=now)
+
+
+def _exchange(
+    tx: Connection,
+    authority: Authority,
+    form: Mapping[str, str],
+    *,
+    platforms: Platforms,
+    jkt: str,
+    now: int,
+) -> TokenAnswer:
+    check_client(form)
+    exchange.check_form(form, issuer=authority.issuer)
+    token = required(form, "subject_token")
+    # The binding of token and key stands although no launch token may come of it: else a refused job's token
+    # would be free for another key.
+    with tx.begin_nested():
+        job = exchange.sign_in_job(tx, token, platforms=platforms, jkt=jkt, now=now)
+    with tx.begin_nested():
+        return exchange.issue(tx, authority, form, job=job, now=now)
 
 
 def check_client(form: Mapping[str, str]) -> None:

@@ -12,14 +12,20 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+from sqlalchemy import select
 
 from gatekeeper.documents.address import host_of, is_loopback
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.audit.log import record
 from gatekeeper.service.keys.ceremony import RootInfo, make_keys, publish_root
 from gatekeeper.service.keys.signer import KEYS_DIRECTORY
-from gatekeeper.service.policy.folder import apply_policy, parse_policy, starting_catalogue
+from gatekeeper.service.policy.files import PolicyFiles, write_folder
+from gatekeeper.service.policy.folder import apply_policy, starting_files
+from gatekeeper.service.policy.lint import checked
+from gatekeeper.service.policy.rules import CedarRules
 from gatekeeper.service.settings import (
     DEFAULT_LISTEN,
     FILE_NAME,
@@ -27,11 +33,14 @@ from gatekeeper.service.settings import (
     parse_issuer,
     render_settings,
 )
+from gatekeeper.service.store.address import read_password
 from gatekeeper.service.store.migrate import upgrade
+from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.service.store.transactions import open_store
 from gatekeeper.values import Value
 
 OPERATOR = "operator"
+POLICY_FOLDER = "policy"
 _PORTS = {"http": "80", "https": "443"}
 
 
@@ -43,17 +52,26 @@ class InitResult(Value):
 
 
 def init_service(
-    data: Path, *, issuer: str, policy: str = "", root_key_path: Path | None = None, now: int
+    data: Path,
+    *,
+    issuer: str,
+    policy: PolicyFiles | None = None,
+    root_key_path: Path | None = None,
+    database: str = "",
+    password_file: str = "",
+    now: int,
 ) -> InitResult:
-    """Make keys, database and starting policy (`policy`: the text of a `catalogue.toml`) in `data`.
+    """Make keys, database and policy in `data`. Where no `policy` is given, the starting one is put there to be edited.
+
+    `database` is the address of a PostgreSQL database that holds no service yet; "" is a file in `data`.
 
     Raises:
-        GatekeeperError: GK101, the directory holds something, or issuer, policy or root key can't be used;
-            GK106, the directory can't be written.
+        GatekeeperError: GK101, the directory or the database holds something, or issuer, policy, database or root
+            key can't be used; GK106, the directory can't be written, or the database can't be used.
     """
     issuer = parse_issuer(issuer)
-    text = policy or starting_catalogue()
-    effective_at = parse_policy(text, version=1).effective_at
+    files = policy or starting_files()
+    effective_at = checked(files, version=1, rules=CedarRules(), now=now).effective_at
     data = Path(os.path.abspath(data))  # noqa: PTH100 - a link at the end stays a link
     _check_unused(data)
     outside = root_key_path
@@ -61,9 +79,20 @@ def init_service(
         if outside is not None:
             outside = _inside_stage(outside.resolve(), data.resolve(), stage)
         root = make_keys(stage, issuer=issuer, root_key_path=outside, now=now)
+        filled = partial(_filled, policy=files, effective_at=effective_at or now, root=root, now=now)
         try:
-            _fill(stage, issuer=issuer, policy=text, effective_at=effective_at or now, root=root, now=now)
-            _appear(stage, data)
+            if policy is None:
+                write_folder(stage / POLICY_FOLDER, files)
+            _write_settings(stage, issuer=issuer, database=database, password_file=password_file)
+            if database:
+                # The directory appears before the commit: of two that fill one database, the second fails whole.
+                password = read_password(Path(password_file)) if password_file else ""
+                with filled(database, password=password):
+                    _appear(stage, data)
+            else:
+                with filled(default_database(stage)):
+                    pass
+                _appear(stage, data)
         except BaseException:
             if outside is not None:
                 outside.unlink(missing_ok=True)
@@ -109,19 +138,32 @@ def _inside_stage(path: Path, data: Path, stage: Path) -> Path:
     return staged
 
 
-def _fill(stage: Path, *, issuer: str, policy: str, effective_at: int, root: RootInfo, now: int) -> None:
-    store = open_store(default_database(stage))
+@contextmanager
+def _filled(
+    url: str, *, policy: PolicyFiles, effective_at: int, root: RootInfo, now: int, password: str = ""
+) -> Iterator[None]:
+    """Fill the database at `url`; what is done in the block happens just before that is committed."""
+    store = open_store(url, password=password)
     try:
         upgrade(store)
         with store.write() as tx:
+            if tx.execute(select(root_documents.c.version).limit(1)).first() is not None:
+                raise GatekeeperError("GK101", "The database holds a service already. Name an empty one.")
             publish_root(tx, root)
             version = apply_policy(tx, policy, by=OPERATOR, now=now, effective_at=effective_at)
             detail = {"root": root.thumbprint, "policy": version}
             record(tx, at=now, actor=OPERATOR, act="service.initialised", object="service", detail=detail)
+            yield
     finally:
         store.close()
+
+
+def _write_settings(stage: Path, *, issuer: str, database: str, password_file: str) -> None:
+    text = render_settings(
+        issuer=issuer, listen=_listen_for(issuer), database=database, password_file=password_file
+    )
     with (stage / FILE_NAME).open("x", encoding="utf-8") as file:
-        file.write(render_settings(issuer=issuer, listen=_listen_for(issuer)))
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gatekeeper.service.access import grants, requests
 from gatekeeper.service.access.grants import Grant
-from gatekeeper.service.access.requests import AccessRequest
+from gatekeeper.service.access.requests import AccessRequest, Reviewed
 from gatekeeper.service.access.reviews import OPERATOR
 from gatekeeper.service.people.subjects import Subject, ensure_subject, get_subject
 from gatekeeper.service.policy.folder import current_policy
@@ -40,7 +40,7 @@ def approve(
     zones: tuple[str, ...] | None,
     reason: str,
     now: int,
-) -> tuple[AccessRequest, Grant]:
+) -> Reviewed:
     """Approve as asked (`duration` "", `zones` None) or narrower. Raises as `requests.approve_request` does."""
     with store.write() as tx:
         return requests.approve_request(
@@ -61,7 +61,13 @@ def deny(store: Store, request_id: str, *, as_name: str, reason: str, now: int) 
     with store.write() as tx:
         reviewer = ensure_subject(tx, as_name, now=now)
         return requests.deny_request(
-            tx, request_id, reviewer=reviewer, method=OPERATOR, reason=reason, now=now
+            tx,
+            request_id,
+            policy=current_policy(tx, now=now),
+            reviewer=reviewer,
+            method=OPERATOR,
+            reason=reason,
+            now=now,
         )
 
 

@@ -20,6 +20,7 @@ from gatekeeper.values import Value
 
 ACTIVE = "active"
 REVOKED = "revoked"
+EPHEMERAL = "ephemeral"  # a CI job's: never enrolled, forgotten with its last token
 _SEEN_GRAIN = 60
 _touch = (
     update(devices)

@@ -1,4 +1,4 @@
-"""Invitations: one-time codes that sign a device in where there is no identity provider.
+"""Invitations: one-time codes that sign a device, or a browser at the console, in without an identity provider.
 
 A code has 80 random bits, so a plain digest keeps it; it works once, until it expires. The same device key
 may redeem it again for ten minutes, because the first answer may have been lost. Wrong, used and expired
@@ -15,22 +15,30 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.people.devices import ACTIVE, Device, device_of_key, enrol
-from gatekeeper.service.people.subjects import Subject, get_subject
+from gatekeeper.service.people.subjects import PERSON, Subject, get_subject
 from gatekeeper.service.store.tables.people import invites
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 _SPOKEN = str.maketrans("OIL", "011", " -\t\r\n")
+DEVICE = "device"
+CONSOLE = "console"
 _REPEAT_FOR = 600
 _KEEP_FOR = 30 * 86_400
 
 
-def create_invite(tx: Connection, *, subject: Subject, expires_at: int, now: int) -> str:
-    """Make a one-time code for `subject` (`K7QF-M2XD-9HTR-4WPN`). Only its digest is kept: print it now or never."""
+def create_invite(
+    tx: Connection, *, subject: Subject, purpose: str = DEVICE, expires_at: int, now: int
+) -> str:
+    """Make a one-time code for `subject` (`K7QF-M2XD-9HTR-4WPN`). Only its digest is kept: print it now or never.
+
+    `purpose` is what it signs in: a device, or a browser at the console. It serves for nothing else.
+    """
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(16))
     tx.execute(
         insert(invites).values(
             code_hash=_digest(letters),
             subject=subject.id,
+            purpose=purpose,
             created_at=now,
             expires_at=expires_at,
         )
@@ -48,7 +56,7 @@ def redeem_invite(tx: Connection, *, code: str, jkt: str, device_name: str, now:
     digest = _digest(code)
     invite = tx.execute(select(invites).where(invites.c.code_hash == digest)).one_or_none()
     known = device_of_key(tx, jkt)
-    if invite is None:
+    if invite is None or invite.purpose != DEVICE:
         raise _wrong()
     if invite.redeemed_at is not None:
         in_time = now - invite.redeemed_at <= _REPEAT_FOR
@@ -67,6 +75,25 @@ def redeem_invite(tx: Connection, *, code: str, jkt: str, device_name: str, now:
     if taken.rowcount != 1:
         raise _wrong()
     return device
+
+
+def redeem_console_invite(tx: Connection, *, code: str, now: int) -> Subject:
+    """Use up a hostile, perhaps guessed, code for the console; return whose it is.
+
+    Raises:
+        GatekeeperError: GK203, the code is used, expired, wrong or for a device.
+    """
+    digest = _digest(code)
+    invite = tx.execute(select(invites).where(invites.c.code_hash == digest)).one_or_none()
+    if invite is None or invite.purpose != CONSOLE or now >= invite.expires_at:
+        raise _wrong()
+    subject = get_subject(tx, invite.subject)
+    unused = (invites.c.code_hash == digest) & invites.c.redeemed_at.is_(None)
+    if not subject.active or subject.kind != PERSON:
+        raise _wrong()
+    if tx.execute(update(invites).where(unused).values(redeemed_at=now)).rowcount != 1:
+        raise _wrong()
+    return subject
 
 
 def sweep_invites(tx: Connection, now: int) -> int:

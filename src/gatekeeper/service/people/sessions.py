@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, insert, select, update
 
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.service.people.devices import ACTIVE, Device, end_sign_ins, touch_device
+from gatekeeper.service.people.devices import ACTIVE, EPHEMERAL, Device, end_sign_ins, touch_device
 from gatekeeper.service.people.subjects import Subject, subject_of_row
 from gatekeeper.service.store.tables.people import access_tokens, devices, refresh_tokens, subjects
 
@@ -144,7 +144,7 @@ def _bound(row: Row[Any], jkt: str) -> tuple[Subject, Device]:
     """Check, in this order, what says the least to whoever holds a stolen token: key, device, subject."""
     if row.device_jkt != jkt:
         raise WrongKey(row.device_id)
-    if row.device_state != ACTIVE:
+    if row.device_state not in (ACTIVE, EPHEMERAL):
         raise GatekeeperError("GK202", "The enrolment of this device was revoked.")
     subject = subject_of_row(row)
     if not subject.active:

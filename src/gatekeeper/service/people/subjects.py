@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.people.names import canonical_name, check_name
 from gatekeeper.service.store.tables.people import subjects
 from gatekeeper.values import Value
@@ -15,12 +16,19 @@ from gatekeeper.values import Value
 __all__ = ["Subject", "canonical_name", "ensure_subject", "find_subject", "get_subject", "subject_of_row"]
 
 ACTIVE = "active"
+DEACTIVATED = "deactivated"
+PERSON = "person"
+WORKLOAD = "workload"
 # Built once: building a statement costs more than running it.
 _get = select(subjects).where(subjects.c.id == bindparam("of_id"))
 
 
 class Subject(Value):
-    """A person or a workload. Groups and attributes are those of the last sign-in or invitation."""
+    """A person or a workload.
+
+    Groups are those of the last sign-in or invitation and those that the directory provisions. Attributes
+    likewise; where both name one, the directory's counts.
+    """
 
     id: str
     name: str
@@ -28,6 +36,7 @@ class Subject(Value):
     groups: tuple[str, ...]
     attributes: tuple[tuple[str, str], ...]
     active: bool
+    kind: str = PERSON
 
 
 def ensure_subject(
@@ -37,14 +46,19 @@ def ensure_subject(
     display: str = "",
     groups: Iterable[str] | None = None,
     attributes: Mapping[str, str] | None = None,
+    kind: str = PERSON,
     now: int,
 ) -> Subject:
     """Return the subject of that name, made if there is none; what is given replaces what was known.
 
     Raises:
-        GatekeeperError: GK100, a name, group or attribute is empty, too long or holds control characters.
+        GatekeeperError: GK100, a name, group or attribute is empty, too long or holds control characters, or
+            the name is a workload's where a person is meant, or the other way round.
     """
     known = find_subject(tx, name)
+    if known is not None and known.kind != kind:
+        # A person who is called as a workload would hold its grants on a device of their own.
+        raise GatekeeperError("GK100", f"{known.name} is a {known.kind}, not a {kind}.")
     changes: dict[str, object] = {}
     if display:
         changes["display"] = check_name(display, what="display name", max_chars=300)
@@ -68,6 +82,7 @@ def ensure_subject(
         "groups": [],
         "attributes": {},
         "state": ACTIVE,
+        "kind": kind,
         "created_at": now,
     }
     tx.execute(insert(subjects).values(**(made | changes)))
@@ -94,7 +109,8 @@ def subject_of_row(row: Row[Any]) -> Subject:
         id=row.id,
         name=row.name,
         display=row.display,
-        groups=tuple(row.groups),
-        attributes=tuple(row.attributes.items()),
+        groups=tuple(sorted({*row.groups, *row.provisioned_groups})),
+        attributes=tuple(sorted({**row.attributes, **row.provisioned_attributes}.items())),
         active=row.state == ACTIVE,
+        kind=row.kind,
     )

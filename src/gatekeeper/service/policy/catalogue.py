@@ -20,11 +20,23 @@ from gatekeeper.documents.launch_token import (
     parse_launch_changes,
 )
 from gatekeeper.errors import GatekeeperError, Malformed
-from gatekeeper.service.policy.reading import FILE, Problems, Section, check_reviews, meant
+from gatekeeper.service.policy.limits import (
+    Escalation,
+    ReviewEntry,
+    Terms,
+    read_escalation,
+    read_reviews,
+    read_seats,
+    read_terms,
+)
+from gatekeeper.service.policy.model import Policy, PolicyTool, Rule
+from gatekeeper.service.policy.reading import FILE, Problems, Section, meant
 from gatekeeper.service.policy.zones import Zone, parse_zones
 from gatekeeper.service.toml import parse_toml
 from gatekeeper.values import Value
 from gatekeeper.vendors.catalogue import load_builtin, merge
+
+__all__ = ["Escalation", "Policy", "PolicyTool", "ReviewEntry", "Rule", "Terms", "Zone", "parse_policy"]
 
 _DAY = 86_400
 _LONGEST_LEASE = 3 * _DAY
@@ -32,8 +44,8 @@ _MAX_CHARS = 1024 * 1024
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EXECUTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
-_TOP_KEYS = ("effective", "organisation", "defaults", "vendors", "tools", "zones")
-_LIMIT_KEYS = ("access", "duration", "max_duration", "min_reason", "reviews")
+_TOP_KEYS = ("effective", "organisation", "defaults", "vendors", "tools", "zones", "privacy")
+_LIMIT_KEYS = ("access", "duration", "max_duration", "min_reason", "reviews", "escalate")
 _DEFAULT_KEYS = (*_LIMIT_KEYS, "fresh", "lease", "max_lease")
 _TOOL_FACTS = (
     "name",
@@ -49,23 +61,6 @@ _LAUNCH_KEYS = ("env_unset", "env_set", "args_prepend")
 _IDENTITY_KEYS = ("npm", "pypi", "native", "publisher", "versions", "sha256")
 
 
-class PolicyTool(Value):
-    """One tool of the catalogue: what it is, and the limits of its grants (seconds, characters)."""
-
-    id: str
-    name: str
-    vendor: str
-    vendor_name: str
-    access: str
-    executables: tuple[str, ...]
-    identities: tuple[Identity, ...]
-    alternatives: tuple[str, ...]
-    launch: LaunchChanges
-    duration_for: int
-    max_duration_for: int
-    min_reason: int
-
-
 class _Limits(Value):
     """`[defaults]`, for the tools that set nothing of their own."""
 
@@ -73,49 +68,26 @@ class _Limits(Value):
     duration_for: int
     max_duration_for: int
     min_reason: int
+    reviews: tuple[ReviewEntry, ...]
+    escalate: Escalation | None
 
 
-class Policy(Value):
-    """One version of the organisation's policy. Durations in seconds; `effective_at` is None for "at once"."""
-
-    version: int
-    organisation: str
-    help: str
-    fresh_for: int
-    lease_for: int
-    max_lease_for: int
-    tools: tuple[PolicyTool, ...]
-    zones: tuple[Zone, ...]
-    request_lapse_for: int = 7 * _DAY
-    effective_at: int | None = None
-
-    def tool(self, word: str) -> PolicyTool | None:
-        """Return the tool whose id, else whose executable, is `word`."""
-        of_id = self.tool_of_id(word)
-        if of_id is not None:
-            return of_id
-        return next((tool for tool in self.tools if word in tool.executables), None)
-
-    def tool_of_id(self, tool_id: str) -> PolicyTool | None:
-        """Return the tool of an id that was stored: it never means what has an executable of that name today."""
-        return next((tool for tool in self.tools if tool.id == tool_id), None)
-
-
-def parse_policy(text: str, *, version: int) -> Policy:
-    """Read the organisation's `catalogue.toml` over the built-in catalogue.
+def parse_policy(text: str, *, version: int, terms: Mapping[str, str] | None = None) -> Policy:
+    """Read the organisation's `catalogue.toml` over the built-in catalogue; `terms` are the folder's texts, by file.
 
     Raises:
-        GatekeeperError: GK101, naming every key that is unknown, wrong, or not enforced by this version.
+        GatekeeperError: GK101, naming every key that is unknown or wrong, with its line.
     """
-    problems = Problems()
+    problems = Problems(text)
     own = Section(_toml_of(text), (), problems)
     builtin = load_builtin()
-    own.check_keys(_TOP_KEYS, later=("privacy",))
+    own.check_keys(_TOP_KEYS)
     organisation = own.child("organisation")
     organisation.check_keys(("name", "help"))
     defaults = own.child("defaults")
-    defaults.check_keys(_DEFAULT_KEYS, later=("escalate",))
-    check_reviews(defaults)
+    defaults.check_keys(_DEFAULT_KEYS)
+    privacy = own.child("privacy")
+    privacy.check_keys(("launches",))
     for vendor in own.children("vendors").values():
         vendor.check_keys(("name",))
     for tool in own.children("tools").values():
@@ -131,9 +103,10 @@ def parse_policy(text: str, *, version: int) -> Policy:
         fresh_for=defaults.duration("fresh", 900),
         lease_for=lease_for,
         max_lease_for=defaults.duration("max_lease", max(lease_for, _DAY)),
-        tools=_parse_tools(own, merged, _parse_limits(defaults)),
+        tools=_parse_tools(own, merged, limits=_parse_limits(defaults), terms=terms),
         zones=parse_zones(own),
         effective_at=_instant(own),
+        launches_kept_for=privacy.duration("launches", 90 * _DAY),
     )
     _check_timers(policy, defaults)
     _check_words(policy.tools, problems)
@@ -158,11 +131,9 @@ def _instant(own: Section) -> int | None:
 
 
 def _check_tool_keys(tool: Section) -> None:
-    tool.check_keys((*_TOOL_FACTS, *_LIMIT_KEYS), later=("seats", "unused_after", "terms"))
-    check_reviews(tool)
+    tool.check_keys((*_TOOL_FACTS, *_LIMIT_KEYS, "seats", "unused_after", "terms"))
     tool.child("launch").check_keys(_LAUNCH_KEYS)
     tool.child("surfaces")
-    tool.texts("commit_trailers")
     identity = tool.values.get("identity", [])
     for item in [identity] if isinstance(identity, dict) else identity if isinstance(identity, list) else []:
         Section(item, (*tool.path, "identity"), tool.problems).check_keys(_IDENTITY_KEYS)
@@ -175,21 +146,32 @@ def _parse_limits(defaults: Section) -> _Limits:
         duration_for=defaults.duration("duration", min(30 * _DAY, max_for)),
         max_duration_for=max_for,
         min_reason=defaults.count("min_reason", 20, low=0, high=1000),
+        reviews=read_reviews(defaults),
+        escalate=read_escalation(defaults),
     )
     if limits.duration_for > max_for:
         defaults.add("duration", "is longer than max_duration")
     return limits
 
 
-def _parse_tools(own: Section, merged: Section, limits: _Limits) -> tuple[PolicyTool, ...]:
+def _parse_tools(
+    own: Section, merged: Section, *, limits: _Limits, terms: Mapping[str, str] | None
+) -> tuple[PolicyTool, ...]:
     named = own.children("tools")
     facts = merged.children("tools")
     vendors = {name: section.text("name", name) for name, section in merged.children("vendors").items()}
-    return tuple(_parse_tool(facts[name], vendors=vendors, limits=limits, named=named) for name in named)
+    return tuple(
+        _parse_tool(facts[name], vendors=vendors, limits=limits, named=named, terms=terms) for name in named
+    )
 
 
 def _parse_tool(
-    tool: Section, *, vendors: Mapping[str, str], limits: _Limits, named: Mapping[str, Section]
+    tool: Section,
+    *,
+    vendors: Mapping[str, str],
+    limits: _Limits,
+    named: Mapping[str, Section],
+    terms: Mapping[str, str] | None,
 ) -> PolicyTool:
     name = tool.path[-1]
     if not _ID.fullmatch(name):
@@ -201,6 +183,7 @@ def _parse_tool(
     duration_for = tool.duration("duration", min(limits.duration_for, max_for))
     if duration_for > max_for:
         tool.add("duration", "is longer than max_duration")
+    seats, unused_for = read_seats(tool)
     return PolicyTool(
         id=name,
         name=tool.text("name") or name,
@@ -214,7 +197,19 @@ def _parse_tool(
         duration_for=duration_for,
         max_duration_for=max_for,
         min_reason=tool.count("min_reason", limits.min_reason, low=0, high=1000),
+        reviews=read_reviews(tool, limits.reviews),
+        escalate=read_escalation(tool, limits.escalate),
+        seats=seats,
+        unused_for=unused_for,
+        terms=read_terms(tool, terms),
+        surfaces=_surfaces(tool),
+        commit_trailers=tool.texts("commit_trailers"),
     )
+
+
+def _surfaces(tool: Section) -> tuple[tuple[str, str], ...]:
+    surfaces = tool.child("surfaces")
+    return tuple((name, surfaces.text(name)) for name in surfaces.values)
 
 
 def _identities(tool: Section) -> tuple[Identity, ...]:

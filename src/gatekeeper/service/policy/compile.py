@@ -9,8 +9,8 @@ from __future__ import annotations
 from gatekeeper.decision.facts import EVERYWHERE
 from gatekeeper.documents.launch_token import Exclusion
 from gatekeeper.service.policy.catalogue import Policy, PolicyTool
-from gatekeeper.service.policy.rules import LAUNCH, PolicySubject, Rules, Verdict
-from gatekeeper.service.policy.zones import NO_ZONE, rule_of
+from gatekeeper.service.policy.rules import LAUNCH, GrantFacts, PolicySubject, Rules, Verdict
+from gatekeeper.service.policy.zones import NO_ZONE
 from gatekeeper.values import Value
 
 
@@ -31,27 +31,33 @@ def compile_locations(
     *,
     subject: PolicySubject,
     tool: PolicyTool,
-    grants_zones: tuple[str, ...] | None,
+    grants: tuple[GrantFacts, ...],
     now: int,
 ) -> Places:
-    """Ask the rules once for each zone. `grants_zones` is what the active grants name together, None without any."""
+    """Ask the rules once for each zone, and again where grants of several kinds cover it: one that allows is enough."""
 
     def decide(zone: str) -> Verdict:
-        return rules.decide(
-            policy=policy,
-            subject=subject,
-            action=LAUNCH,
-            tool=tool,
-            zone=zone,
-            grant_zones=grants_zones,
-            now=now,
+        covering: dict[str, GrantFacts | None] = {g.kind: g for g in grants if zone in g.zones}
+        verdicts = (
+            rules.decide(
+                policy=policy,
+                subject=subject,
+                action=LAUNCH,
+                tool=tool,
+                zone=zone,
+                grant=grant,
+                now=now,
+            )
+            for grant in covering.values() or (None,)
         )
+        first = next(verdicts)
+        return first if first.allowed else next((other for other in verdicts if other.allowed), first)
 
     outside = decide(NO_ZONE)
     decided = [(zone, decide(zone.name)) for zone in policy.zones]
     allowed = [(zone, verdict) for zone, verdict in decided if verdict.allowed]
     exclude = tuple(
-        Exclusion(pattern=pattern, rule=rule_of(zone.name))
+        Exclusion(pattern=pattern, rule=verdict.rule)
         for zone, verdict in decided
         if not verdict.allowed
         for pattern in zone.remotes

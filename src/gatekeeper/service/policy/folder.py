@@ -7,9 +7,7 @@ Whoever applies a policy records it in the audit log.
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
-from pathlib import Path
 from threading import Lock
 
 from sqlalchemy import Connection, bindparam, func, insert, select
@@ -17,27 +15,35 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.policy.catalogue import Policy, PolicyTool, parse_policy
 from gatekeeper.service.policy.durations import parse_duration, render_duration
-from gatekeeper.service.policy.reading import FILE
-from gatekeeper.service.policy.starting import starting_catalogue
+from gatekeeper.service.policy.files import PolicyFiles, load_folder
+from gatekeeper.service.policy.lint import checked
+from gatekeeper.service.policy.rule_reading import read_rules
+from gatekeeper.service.policy.rules import CedarRules
+from gatekeeper.service.policy.starting import starting_catalogue, starting_files, starting_rules
 from gatekeeper.service.policy.zones import NO_ZONE, Zone
 from gatekeeper.service.store.tables.policy import policies
+from gatekeeper.values import Value
 
 __all__ = [
     "NO_ZONE",
     "Policy",
+    "PolicyFiles",
     "PolicyTool",
+    "PolicyVersion",
     "Zone",
     "apply_policy",
     "current_policy",
+    "files_of_version",
     "load_folder",
     "parse_duration",
     "parse_policy",
+    "policy_of_version",
     "render_duration",
     "starting_catalogue",
+    "starting_files",
+    "versions",
 ]
 
-_MAX_BYTES = 1024 * 1024
-_NOT_YET = ("access.cedar", "expect.toml")
 _CACHED = 8
 
 # Built once, as every token asks: building a statement costs more than running it.
@@ -48,48 +54,36 @@ _in_force = (
     .limit(1)
 )
 
+
+class PolicyVersion(Value):
+    """An applied version of the policy: from when it is in force, when and by whom it was applied."""
+
+    version: int
+    effective_at: int
+    applied_at: int
+    applied_by: str
+
+
 _parsed: OrderedDict[tuple[int, str], Policy] = OrderedDict()
 _parsed_lock = Lock()
 
 
-def load_folder(folder: Path) -> str:
-    """Return the text of a policy folder's `catalogue.toml`.
+def apply_policy(tx: Connection, files: PolicyFiles, *, by: str, now: int, effective_at: int) -> int:
+    """Keep the files as the next version, in force from `effective_at`, and return its number.
 
     Raises:
-        GatekeeperError: GK101, there is none, it can't be read, or the folder holds rules or expectations, which
-            this version doesn't evaluate and therefore doesn't accept.
-    """
-    for name in _NOT_YET:
-        if (folder / name).exists():
-            raise GatekeeperError(
-                "GK101", f"{folder / name}: this version doesn't evaluate it yet. Remove it."
-            )
-    path = folder / FILE
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-        if len(data) > _MAX_BYTES:
-            raise GatekeeperError("GK101", f"{path}: longer than {_MAX_BYTES} bytes.")
-        return data.decode("utf-8")
-    except OSError as error:
-        raise GatekeeperError("GK101", f"{path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise GatekeeperError("GK101", f"{path}: not UTF-8.") from error
-
-
-def apply_policy(tx: Connection, text: str, *, by: str, now: int, effective_at: int) -> int:
-    """Keep `text` as the next version, in force from `effective_at`, and return its number.
-
-    Raises:
-        GatekeeperError: GK101, the text is no policy.
+        GatekeeperError: GK101, lint finds a problem or an expectation isn't met, each with file and line.
     """
     version = (tx.execute(select(func.max(policies.c.version))).scalar_one() or 0) + 1
-    parse_policy(text, version=version)
+    checked(files, version=version, rules=CedarRules(), now=max(now, effective_at))
     tx.execute(
         insert(policies).values(
             version=version,
-            catalogue=text,
-            digest=hashlib.sha256(text.encode()).hexdigest(),
+            catalogue=files.catalogue,
+            access=files.access,
+            expect=files.expect,
+            terms=dict(files.terms),
+            digest=files.digest,
             effective_at=effective_at,
             applied_at=now,
             applied_by=by,
@@ -107,13 +101,63 @@ def current_policy(tx: Connection, *, now: int) -> Policy:
     row = tx.execute(_in_force, {"now": now}).one_or_none()
     if row is None:
         raise GatekeeperError("GK101", "No policy is in force.")
-    key = (row.version, row.digest)
+    return _policy(tx, row.version, row.digest)
+
+
+def policy_of_version(tx: Connection, version: int) -> Policy:
+    """Return an applied version of the policy. Raises as `files_of_version` does."""
+    digest = tx.execute(select(policies.c.digest).where(policies.c.version == version)).scalar_one_or_none()
+    if digest is None:
+        raise _no_version(version)
+    return _policy(tx, version, digest)
+
+
+def files_of_version(tx: Connection, version: int) -> PolicyFiles:
+    """Return the files of an applied version.
+
+    Raises:
+        GatekeeperError: GK101, there is no such version, or this gatekeeper can't read it.
+    """
+    row = tx.execute(select(policies).where(policies.c.version == version)).one_or_none()
+    if row is None:
+        raise _no_version(version)
+    return PolicyFiles(
+        catalogue=row.catalogue, access=row.access, expect=row.expect, terms=tuple(sorted(row.terms.items()))
+    )
+
+
+def versions(tx: Connection) -> list[PolicyVersion]:
+    """Return every applied version, the newest first."""
+    columns = (policies.c.version, policies.c.effective_at, policies.c.applied_at, policies.c.applied_by)
+    rows = tx.execute(select(*columns).order_by(policies.c.version.desc()))
+    return [
+        PolicyVersion(
+            version=row.version,
+            effective_at=row.effective_at,
+            applied_at=row.applied_at,
+            applied_by=row.applied_by,
+        )
+        for row in rows
+    ]
+
+
+def _no_version(version: int) -> GatekeeperError:
+    return GatekeeperError(
+        "GK101",
+        f"There is no version {version} of the policy.",
+        remedy="gatekeeper service policy show --list",
+    )
+
+
+def _policy(tx: Connection, version: int, digest: str) -> Policy:
+    key = (version, digest)
     with _parsed_lock:
         if key in _parsed:
             _parsed.move_to_end(key)
             return _parsed[key]
-    of_version = select(policies.c.catalogue).where(policies.c.version == row.version)
-    policy = parse_policy(tx.execute(of_version).scalar_one(), version=row.version)
+    files = files_of_version(tx, version)
+    policy = parse_policy(files.catalogue, version=version, terms=dict(files.terms))
+    policy = policy.replace(access=files.access, rules=read_rules(files.access or starting_rules()))
     with _parsed_lock:
         _parsed[key] = policy
         while len(_parsed) > _CACHED:

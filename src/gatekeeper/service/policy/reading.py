@@ -1,7 +1,6 @@
 """Reading a policy's TOML so that everything wrong with it is said at once, each with its key and a hint.
 
-A key that nobody knows is an error, for a misspelt limit is no limit. A key that this version knows but
-doesn't enforce yet is an error as well: silently ignoring `seats = 200` would let the 201st in.
+A key that nobody knows is an error, for a misspelt limit is no limit. Each problem names file and line.
 """
 
 from __future__ import annotations
@@ -12,24 +11,38 @@ from difflib import get_close_matches
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.policy.durations import parse_duration
+from gatekeeper.service.policy.toml_lines import lines_of_keys
 
 FILE = "catalogue.toml"
 Path = tuple[str, ...]
 
 
 class Problems:
-    """What is wrong with one file, in the order found."""
+    """What is wrong with one file (`text` is what stands in it), in the order found."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = "", *, file: str = FILE) -> None:
+        self.file = file
         self.found: list[str] = []
+        self._text = text
+        self._lines: dict[Path, int] | None = None
         self.misshapen = False  # something that must be a table is none
 
     def add(self, path: Path, what: str, hint: str = "") -> None:
         """Note one problem of the key at `path`."""
         key = ".".join(part if part.isprintable() else repr(part) for part in path)
-        problem = f"{FILE}: {key}: {what}." + (f" {hint}" if hint else "")
+        line = self.line_of(path)
+        problem = f"{self.file}{f':{line}' if line else ''}: {key}: {what}." + (f" {hint}" if hint else "")
         if problem not in self.found:
             self.found.append(problem)
+
+    def line_of(self, path: Path) -> int:
+        """Return the line of the key, else of the nearest table around it, else 0."""
+        if self._lines is None:
+            self._lines = lines_of_keys(self._text)
+        for end in range(len(path), 0, -1):
+            if path[:end] in self._lines:
+                return self._lines[path[:end]]
+        return 0
 
     def raise_any(self) -> None:
         """Raise what was found, if anything was.
@@ -52,14 +65,10 @@ class Section:
             problems.add(path, "must be a table")
             problems.misshapen = True
 
-    def check_keys(self, known: Iterable[str], *, later: Iterable[str] = ()) -> None:
-        """Note every key that is not known, and every one that is not enforced yet."""
+    def check_keys(self, known: Iterable[str]) -> None:
+        """Note every key that is not known."""
         for key in self.values:
-            if key in later:
-                self.add(
-                    key, "is not enforced by this version, so it is refused rather than ignored", "Remove it."
-                )
-            elif key not in known:
+            if key not in known:
                 self.add(key, "unknown key", meant(key, known))
 
     def add(self, key: str, what: str, hint: str = "") -> None:
@@ -78,7 +87,7 @@ class Section:
     def text(self, key: str, default: str = "", *, max_chars: int = 200) -> str:
         """Return a text that people will read in their terminals: no control or invisible characters."""
         value = self.values.get(key, default)
-        if isinstance(value, str) and len(value) <= max_chars and _is_plain(value):
+        if isinstance(value, str) and len(value) <= max_chars and is_plain(value):
             return value
         self.add(key, f"must be a text of at most {max_chars} characters, without control characters")
         return default
@@ -95,7 +104,7 @@ class Section:
         """Return a list of plain texts, without repetitions; absent is empty."""
         value = self.values.get(key, [])
         if isinstance(value, list):
-            texts = [item for item in value if isinstance(item, str) and item and _is_plain(item)]
+            texts = [item for item in value if isinstance(item, str) and item and is_plain(item)]
             if len(texts) == len(value):
                 return tuple(dict.fromkeys(texts))
         self.add(key, "must be a list of texts")
@@ -121,26 +130,12 @@ class Section:
         return default
 
 
-def check_reviews(section: Section) -> None:
-    """Check the shape of `reviews`. The operator, who alone can review as yet, meets every entry of it."""
-    entries = section.values.get("reviews", [])
-    if not isinstance(entries, list):
-        section.add("reviews", "must be a list of tables")
-        return
-    for item in entries:
-        entry = Section(item, (*section.path, "reviews"), section.problems)
-        entry.check_keys(("from", "needed"))
-        entry.count("needed", 1, low=1, high=10)
-        sources = entry.texts("from")
-        if not sources or not all(s == "manager" or (s.startswith("group:") and len(s) > 6) for s in sources):
-            entry.add("from", "must name groups or the manager", 'Write ["group:NAME"] or ["manager"].')
-
-
 def meant(word: str, known: Iterable[str]) -> str:
     """Return the question whether a known word was meant, or "" where none is near."""
     near = get_close_matches(word, list(known), n=1)
     return f"Did you mean {near[0]}?" if near else ""
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
+    """Say whether a text is one line without control or invisible characters."""
     return not any(unicodedata.category(c)[0] == "C" or unicodedata.category(c) in {"Zl", "Zp"} for c in text)

@@ -1,7 +1,11 @@
-"""The catalogue that a new service starts with: every well-known assistant, and each needs an approval."""
+"""The policy that a new service starts with: every well-known assistant, each needs an approval, a zone another."""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import resources
+
+from gatekeeper.service.policy.files import PolicyFiles
 from gatekeeper.vendors.catalogue import load_builtin
 
 _HEAD = """\
@@ -33,6 +37,25 @@ max_lease = "24h"               # at most 72h
 """
 
 
+_EXPECT = """\
+# What the rules must say, whatever is changed: `gatekeeper service policy test DIR` runs these, and a policy that
+# fails one isn't applied. A case names a subject as the identity provider would, an action, a tool, a zone.
+
+[[expect]]                      # nobody launches it without an approval
+subject = { id = "ada@acme.example", groups = ["dev"] }
+action = "launch"               # request | autoApprove | launch | review | breakGlass
+tool = "claude"
+verdict = "refuse"
+
+[[expect]]                      # with one, it launches
+subject = { id = "ada@acme.example", groups = ["dev"] }
+action = "launch"
+tool = "claude"
+grant = true                    # as if an approval that covers the zone stood
+verdict = "allow"
+"""
+
+
 def starting_catalogue() -> str:
     """Return the text of `catalogue.toml` for a new service."""
     builtin = load_builtin()
@@ -41,3 +64,21 @@ def starting_catalogue() -> str:
         vendor = builtin["vendors"].get(tool["vendor"], {}).get("name", tool["vendor"])
         parts.append(f'[tools.{name}]  # {tool["name"]}, {vendor}\naccess = "approval"\n')
     return "\n".join(parts)
+
+
+@cache
+def starting_rules() -> str:
+    """Return the text of `access.cedar` for a new service: the access classes decide."""
+    return (resources.files("gatekeeper.service.policy") / "starting.cedar").read_text("utf-8")
+
+
+def starting_expectations() -> str:
+    """Return the text of `expect.toml` for a new service."""
+    return _EXPECT
+
+
+def starting_files() -> PolicyFiles:
+    """Return the policy of a new service."""
+    return PolicyFiles(
+        catalogue=starting_catalogue(), access=starting_rules(), expect=starting_expectations()
+    )

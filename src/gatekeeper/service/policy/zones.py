@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from gatekeeper.service.policy.reading import Section, check_reviews
+from gatekeeper.service.policy.limits import ReviewEntry, read_reviews
+from gatekeeper.service.policy.reading import Section
 from gatekeeper.values import Value
 
 NO_ZONE = "none"  # outside every zone; no zone may be called so
@@ -17,10 +18,12 @@ _RULE_CHARS = 40
 
 
 class Zone(Value):
-    """One zone of the policy."""
+    """One zone of the policy. `assisted` is "never" where no commit may be assisted at all, else ""."""
 
     name: str
     remotes: tuple[str, ...]
+    reviews: tuple[ReviewEntry, ...] = ()
+    assisted: str = ""
 
 
 def rule_of(zone: str) -> str:
@@ -30,7 +33,7 @@ def rule_of(zone: str) -> str:
 
 def words_of(zone: str) -> str:
     """Return that rule's words."""
-    return f"Repositories of the zone {zone} need an approval that names the zone."
+    return f"Repositories of the zone {zone} need a rule or an approval that names the zone."
 
 
 def parse_zones(own: Section) -> tuple[Zone, ...]:
@@ -43,8 +46,8 @@ def parse_zones(own: Section) -> tuple[Zone, ...]:
 
 
 def _parse_zone(name: str, section: Section) -> Zone:
-    section.check_keys(("remotes", "reviews"), later=("assisted",))
-    check_reviews(section)
+    section.check_keys(("remotes", "reviews", "assisted"))
+    assisted = section.choice("assisted", "never", ("never",)) if "assisted" in section.values else ""
     if not _NAME.fullmatch(name) or name == NO_ZONE:
         section.problems.add(section.path, 'is no zone name: lower-case letters, digits and dash, not "none"')
     remotes = section.texts("remotes")
@@ -55,7 +58,7 @@ def _parse_zone(name: str, section: Section) -> Zone:
             section.add(
                 "remotes", f"{pattern!r} is no pattern", 'Write "host/path", as "github.com/acme/llama-*".'
             )
-    return Zone(name=name, remotes=remotes)
+    return Zone(name=name, remotes=remotes, reviews=read_reviews(section), assisted=assisted)
 
 
 def _is_pattern(pattern: str) -> bool:

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
-from gatekeeper.service.store.tables import access, audit, issue, notify, oauth, people, policy
+from gatekeeper.service.store.tables import (
+    access,
+    audit,
+    console,
+    issue,
+    jobs,
+    notify,
+    oauth,
+    people,
+    policy,
+    scim,
+    sign_ins,
+    workloads,
+)
 from gatekeeper.service.store.tables.base import metadata
 
-__all__ = ["access", "audit", "issue", "metadata", "notify", "oauth", "people", "policy"]
+__all__ = [
+    "access",
+    "audit",
+    "console",
+    "issue",
+    "jobs",
+    "metadata",
+    "notify",
+    "oauth",
+    "people",
+    "policy",
+    "scim",
+    "sign_ins",
+    "workloads",
+]

@@ -1,32 +1,34 @@
-"""Transactions: the one way in which the service reads and writes its database.
+"""Transactions: the one way in which the service reads and writes its database, SQLite or PostgreSQL.
 
-Rules: a write transaction takes SQLite's write lock at its start (BEGIN IMMEDIATE), so that a decision never
-rests on rows that another writer changes in between; a read sees one snapshot. WAL and full synchronisation:
-what was answered survives a power cut. Several processes (the server, the operator's commands) use one file.
-What stands in the tables is left to the features; how the tables come about, to `migrate`.
+Rules: one writer at a time, from the start of its transaction to its commit, so that a decision never rests on
+rows that another writer changes in between; a read sees one snapshot. What was answered survives a power cut.
+Several processes (replicas, the operator's commands) use one database. How each database keeps these rules is
+told in `sqlite` and `postgresql`; what stands in the tables is left to the features, how they come about to `migrate`.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.service.store import postgresql, sqlite
+from gatekeeper.service.store.address import POSTGRESQL, SQLITE, parse_database
+
+if TYPE_CHECKING:
+    from sqlalchemy import RootTransaction
 
 BUSY_FOR_MS = 5000  # an operator's command waits its turn
-SERVER_BUSY_FOR_MS = 500  # the server answers nobody while it waits
-_WRITES = "gatekeeper_writes"
+SERVER_BUSY_FOR_MS = 500  # whoever calls the server is told to come again
 
 
 class StoreUnavailable(GatekeeperError):
-    """The database can't be used now: locked for too long, full, read-only, damaged. The web answers 503."""
+    """The database can't be used now: locked for too long, full, read-only, damaged, away. The web answers 503."""
 
 
 class StoreBusy(StoreUnavailable):
@@ -36,24 +38,30 @@ class StoreBusy(StoreUnavailable):
 class Store:
     """A database and its pool of connections. Safe to share between threads, never across a fork."""
 
-    def __init__(self, url: str, *, busy_for_ms: int = BUSY_FOR_MS) -> None:
-        """Prepare `url`, an SQLAlchemy URL (`sqlite:////absolute/gatekeeper.db`); nothing is opened yet.
+    def __init__(self, url: str, *, busy_for_ms: int = BUSY_FOR_MS, password: str = "") -> None:
+        """Prepare `url`, as `address.parse_database` takes it; nothing is opened yet.
 
-        A transaction waits up to `busy_for_ms` milliseconds for the writers of other processes.
+        A transaction waits up to `busy_for_ms` milliseconds for the writers of other processes. `password` is for
+        PostgreSQL; "" leaves it to the client library (PGPASSWORD, PGPASSFILE, a certificate, none).
 
         Raises:
             GatekeeperError: GK101, the URL can't be read as one.
         """
+        parsed = parse_database(url)
+        self.dialect = parsed.get_backend_name()
+        if password:
+            parsed = parsed.set(password=password)
         try:
-            self._engine: Engine = create_engine(
-                make_url(url), pool_size=16, max_overflow=-1, pool_use_lifo=True
-            )
-        except ArgumentError as error:
+            if self.dialect == POSTGRESQL:
+                engine = postgresql.create(parsed, busy_for_ms=busy_for_ms)
+                self._reading, self._writing = postgresql.for_reading(engine), postgresql.for_writing(engine)
+            else:
+                engine = sqlite.create(parsed, busy_for_ms=busy_for_ms)
+                self._reading, self._writing = engine, sqlite.for_writing(engine)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise GatekeeperError("GK101", "database: not a database URL") from error
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", lambda made, _: _prepare_sqlite(made, busy_for_ms))
-            event.listen(self._engine, "begin", _begin_sqlite)
-        self._writing = self._engine.execution_options(**{_WRITES: True})
+        self._engine: Engine = engine
+        self.file = parsed.database if self.dialect == SQLITE and parsed.database != ":memory:" else None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -61,69 +69,83 @@ class Store:
 
         Raises:
             StoreBusy: GK106, the database is locked for too long.
-            StoreUnavailable: GK106, it is full, read-only or damaged.
+            StoreUnavailable: GK106, it is full, read-only, damaged or away.
         """
-        with _translated(), self._writing.begin() as tx:
+        with self._translated(), self._opened(self._writing, locked=True) as tx:
             yield tx
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give one snapshot to read from. Raises `StoreUnavailable` as `write` does."""
-        with _translated(), self._engine.connect() as tx:
+        with self._translated(), self._opened(self._reading, locked=False) as tx:
             yield tx
 
     def close(self) -> None:
         """Close every idle connection; SQLite then folds its write-ahead log into the file."""
         self._engine.dispose()
 
+    @contextmanager
+    def _opened(self, engine: Engine, *, locked: bool) -> Iterator[Connection]:
+        """Begin on a connection that lives; commit at the end of the block."""
+        tx = engine.connect()
+        try:
+            try:
+                begun = self._begin(tx, locked=locked)
+            except DBAPIError as error:
+                # The server was restarted since this connection was last used. Nothing is lost: nothing was begun.
+                if not error.connection_invalidated:
+                    raise
+                tx.close()
+                tx = engine.connect()
+                begun = self._begin(tx, locked=locked)
+            with begun:
+                yield tx
+        finally:
+            tx.close()
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        # A broken constraint is a bug of ours, or a race that the caller is prepared for: no unavailability.
-        raise
-    except DatabaseError as error:
-        # The low byte is the primary code; the others say what kind of lock it was.
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            raise StoreBusy("GK106", f"the database can't be used: {error.orig}") from error
-        raise StoreUnavailable("GK106", f"the database can't be used: {error.orig}") from error
+    def _begin(self, tx: Connection, *, locked: bool) -> RootTransaction:
+        begun = tx.begin()
+        if self.dialect == POSTGRESQL:
+            if locked:
+                postgresql.lock(tx)
+            else:
+                tx.exec_driver_sql(
+                    "SELECT 1"
+                )  # the snapshot is taken here, and a dead connection is found here
+        return begun
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            # A broken constraint is a bug of ours, or a race that the caller is prepared for: no unavailability.
+            raise
+        except PoolTimeout as error:
+            raise StoreBusy("GK106", "the database can't be used: every connection is taken") from error
+        except DBAPIError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: DBAPIError) -> StoreUnavailable:
+        if self.dialect == POSTGRESQL:
+            busy, words = postgresql.is_busy(error), postgresql.words_of(error)
+        else:
+            busy, words = sqlite.is_busy(error), str(error.orig)
+        return (StoreBusy if busy else StoreUnavailable)("GK106", f"the database can't be used: {words}")
 
 
-def _prepare_sqlite(connection: Any, busy_for_ms: int) -> None:
-    # The driver's own transaction control begins late and never immediately, so it is turned off.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    try:
-        cursor.execute(f"PRAGMA busy_timeout = {busy_for_ms}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-    finally:
-        cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def open_store(url: str, *, busy_for_ms: int = BUSY_FOR_MS) -> Store:
-    """Open the store at `url`; a new SQLite file is created readable by its owner alone (its log files inherit that).
-
-    `busy_for_ms` is as for `Store`.
+def open_store(url: str, *, busy_for_ms: int = BUSY_FOR_MS, password: str = "") -> Store:
+    """Open the store at `url`; a new SQLite file is created readable by its owner alone. Options as for `Store`.
 
     Raises:
         GatekeeperError: GK101, the URL can't be read; GK106, the file can't be made or opened.
     """
-    store = Store(url, busy_for_ms=busy_for_ms)
-    path = make_url(url).database
-    if store._engine.dialect.name == "sqlite" and path and path != ":memory:":  # noqa: SLF001 - own module
+    store = Store(url, busy_for_ms=busy_for_ms, password=password)
+    if store.file:
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            sqlite.create_file(store.file)
         except OSError as error:
             raise StoreUnavailable(
-                "GK106", f"the database {path} can't be opened: {error.strerror}"
+                "GK106", f"the database {store.file} can't be opened: {error.strerror}"
             ) from error
     return store

@@ -14,12 +14,16 @@ from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.oauth.nonces import is_current, remember_proof
 from gatekeeper.service.oauth.token import note_wrong_key, replayed
 from gatekeeper.service.people.devices import touch_device
+from gatekeeper.service.people.scim_settings import is_token, token_of
 from gatekeeper.service.people.sessions import use_access
 from gatekeeper.service.web.bodies import one_header
 from gatekeeper.service.web.calls import Call, ProvenCall, SignedInCall
+from gatekeeper.service.web.problems import HttpFault
 from gatekeeper.trust.dpop import DpopError, Proof, verify_proof
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from gatekeeper.service.people.devices import Device
     from gatekeeper.service.people.subjects import Subject
 
@@ -32,6 +36,8 @@ class Auth(Enum):
     PUBLIC = "nothing: what is signed, or says nothing of anyone"
     PROOF = "a DPoP proof: the call brings its own credential"
     DEVICE = "a DPoP-bound access token of an enrolled device"
+    SESSION = "the cookie of a console session; with a form, its token and our own origin"
+    SCIM = "the bearer token of the directory's provisioning client"
 
 
 def prove(call: Call, *, access_token: str = "") -> ProvenCall:
@@ -58,7 +64,7 @@ def prove(call: Call, *, access_token: str = "") -> ProvenCall:
     return ProvenCall(service=service, request=request, now=call.now, proof=proof)
 
 
-def sign_in(call: Call) -> SignedInCall:
+async def sign_in(call: Call) -> SignedInCall:
     """Check access token and proof of a hostile call (RFC 9449 §7.1).
 
     Raises:
@@ -66,7 +72,7 @@ def sign_in(call: Call) -> SignedInCall:
     """
     token = _access_token(call)
     proof = prove(call, access_token=token).proof
-    outcome = _use(call, token, proof)
+    outcome = await call.service.turns.write(lambda tx: _use(tx, call, token, proof))
     if isinstance(outcome, GatekeeperError):
         raise outcome
     subject, device = outcome
@@ -75,18 +81,35 @@ def sign_in(call: Call) -> SignedInCall:
     )
 
 
-def _use(call: Call, token: str, proof: Proof) -> tuple[Subject, Device] | GatekeeperError:
+def provision(call: Call) -> Call:
+    """Check the bearer token of a hostile call of the directory's client (RFC 7644 §2).
+
+    Raises:
+        HttpFault: 404, nothing is provisioned here; 401, not one of the tokens.
+        GatekeeperError: GK101, the tokens can't be read: a bug's answer, and the log tells more.
+    """
+    settings = call.service.scim
+    if settings is None:
+        raise HttpFault(404, "There is nothing at this address: service.toml has no [scim].")
+    given = token_of(one_header(call.request, "authorization"))
+    if not given or not is_token(given, settings):
+        raise HttpFault(
+            401, "The bearer token is not this service's.", headers={"www-authenticate": "Bearer"}
+        )
+    return call
+
+
+def _use(tx: Connection, call: Call, token: str, proof: Proof) -> tuple[Subject, Device] | GatekeeperError:
     """Use up the proof and look the token up. A refusal is returned, so that the proof stays used up."""
-    with call.service.store.write() as tx:
-        if not remember_proof(tx, jkt=proof.jkt, jti=proof.jti, now=call.now):
-            return replayed()
-        try:
-            subject, device = use_access(tx, token, jkt=proof.jkt, now=call.now)
-        except GatekeeperError as refusal:
-            note_wrong_key(tx, refusal, token="access", now=call.now)  # noqa: S106 - the record's word
-            return refusal
-        touch_device(tx, device, call.now)
-        return subject, device
+    if not remember_proof(tx, jkt=proof.jkt, jti=proof.jti, now=call.now):
+        return replayed()
+    try:
+        subject, device = use_access(tx, token, jkt=proof.jkt, now=call.now)
+    except GatekeeperError as refusal:
+        note_wrong_key(tx, refusal, token="access", now=call.now)  # noqa: S106 - the record's word
+        return refusal
+    touch_device(tx, device, call.now)
+    return subject, device
 
 
 def _access_token(call: Call) -> str:

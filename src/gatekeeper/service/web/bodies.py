@@ -15,30 +15,37 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 BODY_SECONDS = 10.0
-_MAX_FIELDS = 32
+MOST_FIELDS = 32
 # The rest of a refused body is never read, so the connection can't be used again.
 _CLOSE = {"connection": "close"}
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+SCIM = "application/scim+json"
 
 
-async def read_body(request: Request, *, media_type: str, seconds: float = BODY_SECONDS) -> bytes:
-    """Read a hostile body of `media_type`, at most 64 KiB, within `seconds` for all of it.
+async def read_body(
+    request: Request,
+    *,
+    media_type: str | tuple[str, ...],
+    seconds: float = BODY_SECONDS,
+    max_bytes: int = MAX_CALL_BYTES,
+) -> bytes:
+    """Read a hostile body of `media_type` (or one of several), at most 64 KiB, within `seconds` for all of it.
 
     Raises:
         HttpFault: 415 another media type, 413 too long (as soon as that is known), 408 too slow.
     """
     _check_media_type(request, media_type)
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MAX_CALL_BYTES:
-        raise _too_long()
+    if not length.isdecimal() or int(length) > max_bytes:
+        raise _too_long(max_bytes)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MAX_CALL_BYTES:
-                    raise _too_long()
+                if len(body) > max_bytes:
+                    raise _too_long(max_bytes)
     except TimeoutError:
         raise HttpFault(408, "The body came too slowly.", headers=_CLOSE) from None
     except ClientDisconnect:
@@ -46,13 +53,19 @@ async def read_body(request: Request, *, media_type: str, seconds: float = BODY_
     return bytes(body)
 
 
-async def read_form(request: Request, *, seconds: float = BODY_SECONDS) -> dict[str, str]:
-    """Read a hostile form (RFC 6749 appendix B): UTF-8, every parameter once (§3.2).
+async def read_form(
+    request: Request, *, seconds: float = BODY_SECONDS, most_fields: int = MOST_FIELDS
+) -> dict[str, str]:
+    """Read a hostile form (RFC 6749 appendix B): UTF-8, every parameter once (§3.2), `most_fields` of them.
 
     Raises:
         HttpFault: as `read_body`; 400 where it is no form, or a parameter stands twice.
     """
-    body = await read_body(request, media_type=FORM, seconds=seconds)
+    return parse_form(await read_body(request, media_type=FORM, seconds=seconds), most_fields=most_fields)
+
+
+def parse_form(body: bytes, *, most_fields: int = MOST_FIELDS) -> dict[str, str]:
+    """Read a hostile form that was received whole. Raises `HttpFault` 400 as `read_form`."""
     try:
         pairs = (
             parse_qsl(
@@ -60,7 +73,7 @@ async def read_form(request: Request, *, seconds: float = BODY_SECONDS) -> dict[
                 keep_blank_values=True,
                 strict_parsing=True,
                 errors="strict",
-                max_num_fields=_MAX_FIELDS,
+                max_num_fields=most_fields,
             )
             if body
             else []
@@ -85,12 +98,13 @@ def one_header(request: Request, name: str) -> str:
     return values[0] if values else ""
 
 
-def _check_media_type(request: Request, media_type: str) -> None:
+def _check_media_type(request: Request, media_type: str | tuple[str, ...]) -> None:
+    allowed = (media_type,) if isinstance(media_type, str) else media_type
     given, _, parameter = one_header(request, "content-type").partition(";")
     charset = parameter.strip().lower().replace('"', "")
-    if given.strip().lower() != media_type or charset not in ("", "charset=utf-8"):
-        raise HttpFault(415, f"The body must be {media_type}.", headers=_CLOSE)
+    if given.strip().lower() not in allowed or charset not in ("", "charset=utf-8"):
+        raise HttpFault(415, f"The body must be {allowed[0]}.", headers=_CLOSE)
 
 
-def _too_long() -> HttpFault:
-    return HttpFault(413, f"The body is longer than {MAX_CALL_BYTES} bytes.", headers=_CLOSE)
+def _too_long(max_bytes: int) -> HttpFault:
+    return HttpFault(413, f"The body is longer than {max_bytes} bytes.", headers=_CLOSE)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.issue.authority import root_expires_at
+from gatekeeper.service.oauth.code import DEVICE_GRANT_TYPE
 from gatekeeper.service.oauth.token import GRANT_TYPES
 from gatekeeper.service.store.tables.issue import root_documents
 from gatekeeper.service.web.answers import answer_document, answer_json
@@ -25,15 +26,25 @@ _HOUR = {"cache-control": "public, max-age=3600"}
 
 async def metadata(call: Call) -> Response:
     """Answer RFC 8414 §3.2."""
-    issuer = call.service.issuer
+    issuer, provider = call.service.issuer, call.service.provider
+    by_device: dict[str, object] = {}
+    if provider is not None and provider.settings.device_grant:
+        by_device = {"device_authorization_endpoint": f"{issuer}/oauth/device_authorization"}
     return answer_json(
         {
             "issuer": issuer,
+            "authorization_endpoint": f"{issuer}/oauth/authorize",
             "token_endpoint": f"{issuer}/oauth/token",
             "revocation_endpoint": f"{issuer}/oauth/revoke",
             "jwks_uri": f"{issuer}/.well-known/jwks.json",
-            "response_types_supported": [],
-            "grant_types_supported": list(GRANT_TYPES),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": [*GRANT_TYPES, *([DEVICE_GRANT_TYPE] if by_device else [])],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
+            **by_device,
+            # How people usually sign in here, for `gatekeeper login` without an option.
+            "gatekeeper_sign_in": "code" if provider is None else "browser",
             "token_endpoint_auth_methods_supported": ["none"],
             "revocation_endpoint_auth_methods_supported": ["none"],
             "dpop_signing_alg_values_supported": ["ES256"],

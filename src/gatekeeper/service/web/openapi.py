@@ -29,6 +29,7 @@ _REFUSAL_WORDS = {
     404: "There is no such thing, or it is another's.",
     408: "The body came too slowly.",
     409: "It has moved on.",
+    412: "It was changed meanwhile.",
     413: "The body is too long.",
     415: "The body has another media type.",
     422: "Outside what policy allows.",
@@ -46,11 +47,18 @@ async def document(call: Call) -> Response:
     )
 
 
+def documented_path(path: str) -> str:
+    """Return a path as OpenAPI writes it, which has no word for a parameter that takes slashes."""
+    return path.replace(":path}", "}")
+
+
 def render_openapi(operations: Iterable[Operation], *, issuer: str) -> dict[str, object]:
     """Return the document of a service at `issuer`."""
     paths: dict[str, dict[str, object]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+        paths.setdefault(documented_path(operation.path), {})[operation.method.lower()] = _operation(
+            operation
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -70,6 +78,11 @@ def render_openapi(operations: Iterable[Operation], *, issuer: str) -> dict[str,
                     "name": "DPoP",
                     "description": "A DPoP proof (RFC 9449) by the device key, with the server's nonce.",
                 },
+                "provisioning": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token of the directory's provisioning client (RFC 7644 §2).",
+                },
                 "token": {
                     "type": "http",
                     "scheme": "DPoP",
@@ -85,7 +98,7 @@ def _operation(operation: Operation) -> dict[str, object]:
     oauth = operation.path.startswith("/oauth/")
     proven: tuple[int, ...] = () if operation.auth is Auth.PUBLIC or oauth else (400, 401, 503)
     for status in sorted({*operation.refusals, *proven, 500}):
-        answers[str(status)] = _refusal(status, oauth=oauth)
+        answers[str(status)] = _refusal(status, operation)
     rendered: dict[str, object] = {
         "operationId": operation.id,
         "description": operation.words,
@@ -108,6 +121,10 @@ def _security(auth: Auth) -> list[dict[str, list[str]]]:
             return [{"dpop": []}]
         case Auth.DEVICE:
             return [{"dpop": [], "token": []}]
+        case Auth.SESSION:
+            return [{"session": []}]
+        case Auth.SCIM:
+            return [{"provisioning": []}]
 
 
 def _answer(answer: Answer) -> dict[str, object]:
@@ -118,8 +135,12 @@ def _answer(answer: Answer) -> dict[str, object]:
     return rendered
 
 
-def _refusal(status: int, *, oauth: bool) -> dict[str, object]:
-    kind, schema = ("application/json", "OAuthError") if oauth else ("application/problem+json", "Problem")
+def _refusal(status: int, operation: Operation) -> dict[str, object]:
+    kind, schema = "application/problem+json", "Problem"
+    if operation.path.startswith("/oauth/"):
+        kind, schema = "application/json", "OAuthError"
+    elif operation.auth is Auth.SCIM:
+        kind, schema = "application/scim+json", "ScimError"
     words = _REFUSAL_WORDS[status]
     return _answer(Answer(status=status, words=words, media_type=kind, schema=schema))
 

@@ -46,3 +46,4 @@ class Operation(Value):
     auth: Auth = Auth.DEVICE
     body: tuple[str, str] | None = None  # media type, name of its schema
     parameters: tuple[Parameter, ...] = ()
+    workloads: bool = False  # whether a CI job may call it, too

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from gatekeeper.codes import CODES
 from gatekeeper.documents.api import Problem, render_problem
 from gatekeeper.errors import GatekeeperError, Malformed
+from gatekeeper.service import metrics
 from gatekeeper.service.store.transactions import StoreBusy
 from gatekeeper.strict import render_json
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("gatekeeper.service")
 
 OAUTH = "/oauth/"
+SCIM_PATH = "/scim/"
+_SCIM_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 # What a code that isn't here means is not for a caller to hear of: it is a bug.
 STATUS = {
@@ -33,6 +36,8 @@ STATUS = {
     "GK202": 401,
     "GK203": 400,
     "GK206": 429,
+    "GK207": 403,
+    "GK208": 403,
     "GK301": 403,
     "GK302": 403,
     "GK303": 403,
@@ -47,6 +52,7 @@ STATUS = {
     "GK404": 422,
     "GK405": 403,
     "GK406": 403,
+    "GK407": 403,
     "GK408": 409,
     "GK409": 404,
     "GK410": 422,
@@ -54,20 +60,24 @@ STATUS = {
     "GK504": 503,
     "GK603": 429,
     "GK604": 400,
+    "GK605": 503,
     "GK901": 500,
 }
 # RFC 6749 §5.2: 400, unless otherwise specified. These are.
-_OAUTH_STATUS = {"GK106": 503, "GK206": 429, "GK504": 503, "GK603": 429, "GK901": 500}
+_OAUTH_STATUS = {"GK106": 503, "GK206": 429, "GK504": 503, "GK603": 429, "GK605": 503, "GK901": 500}
 _OAUTH_ERROR = {
     "GK106": "temporarily_unavailable",
     "GK201": "invalid_grant",
     "GK202": "invalid_grant",
     "GK203": "invalid_grant",
     "GK206": "slow_down",
+    "GK207": "access_denied",
+    "GK208": "authorization_pending",
     "GK401": "authorization_pending",
     "GK504": "temporarily_unavailable",
     "GK603": "slow_down",
     "GK604": "invalid_request",
+    "GK605": "temporarily_unavailable",
     "GK100": "invalid_request",
     "GK901": "server_error",
 }
@@ -92,6 +102,9 @@ def answer_error(error: Exception, *, path: str) -> Response:
         error = _busy()
     if not isinstance(error, GatekeeperError) or error.code not in STATUS or error.code == "GK901":
         error = _bug(error, path)
+    if path.startswith(SCIM_PATH):
+        return _scim_error(error)
+    metrics.count_refusal(error.code)
     problem = problem_of(error, oauth=path.startswith(OAUTH))
     headers = {"cache-control": "no-store"}
     if problem.retry_after is not None:
@@ -104,6 +117,28 @@ def answer_error(error: Exception, *, path: str) -> Response:
     kind = "application/json" if problem.error else "application/problem+json"
     return Response(
         render_json(render_problem(problem)), status_code=problem.status, headers=headers, media_type=kind
+    )
+
+
+def _scim_error(error: GatekeeperError) -> Response:
+    """Answer a directory's client as RFC 7644 §3.12 says; our code stands in the words."""
+    status = _status_of(error, oauth=False)
+    members: dict[str, object] = {
+        "schemas": [_SCIM_SCHEMA],
+        "status": str(status),
+        "detail": f"{error.detail} ({error.code})",
+    }
+    scim_type = error.facts.get("scim_type")
+    if isinstance(scim_type, str) and scim_type:
+        members["scimType"] = scim_type
+    headers = {"cache-control": "no-store"}
+    retry_after = error.facts.get("retry_after")
+    if isinstance(retry_after, int):
+        headers["retry-after"] = str(retry_after)
+    if isinstance(error, HttpFault):
+        headers |= error.headers
+    return Response(
+        render_json(members), status_code=status, headers=headers, media_type="application/scim+json"
     )
 
 

@@ -6,14 +6,32 @@ that isn't documented and nothing is documented that isn't served.
 
 from __future__ import annotations
 
-from gatekeeper.service.web import devices, discovery, grants, openapi, requests, tokens
+from gatekeeper.service.web import (
+    audit,
+    devices,
+    discovery,
+    grants,
+    openapi,
+    requests,
+    reviews,
+    scim_routes,
+    terms,
+    tokens,
+)
 from gatekeeper.service.web.auth import Auth
 from gatekeeper.service.web.bodies import FORM, JSON
 from gatekeeper.service.web.operations import Answer, Operation, Parameter
 
 _JOSE = "application/jose+json"
 _REQUEST = Parameter(name="request", place="path", words="The request's id, `R-1`.")
+_TOOL = Parameter(name="tool", place="path", words="The tool's id, or the name of an executable.")
+_FORM_TOKEN = Parameter(
+    name="x-csrf-token", place="header", words="The session's token against forged calls."
+)
 _HAVE = Parameter(name="If-None-Match", place="header", words="The tag of the document that the caller has.")
+_TILE = Parameter(
+    name="number", place="path", words="The tile's number as C2SP tlog-tiles writes it, `x001/x234/067.p/8`."
+)
 _SAME = Answer(status=304, words="The caller has this very document.", media_type="")
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -28,6 +46,17 @@ OPERATIONS: tuple[Operation, ...] = (
         body=(FORM, "TokenCall"),
         answers=(Answer(status=200, words="A token.", schema="TokenAnswer"),),
         refusals=(400, 408, 413, 415, 429, 503),
+    ),
+    Operation(
+        id="deviceAuthorization",
+        method="POST",
+        path="/oauth/device_authorization",
+        handler=tokens.device_authorization,
+        auth=Auth.PROOF,
+        words="Begin a sign-in that somebody confirms elsewhere, where the organisation allows it. RFC 8628.",
+        body=(FORM, "DeviceCall"),
+        answers=(Answer(status=200, words="The codes.", schema="DeviceAnswer"),),
+        refusals=(400, 408, 413, 415, 503),
     ),
     Operation(
         id="revokeToken",
@@ -45,6 +74,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="/v1/me",
         handler=devices.me,
+        workloads=True,
         words="Who the caller is.",
         answers=(Answer(status=200, words="The subject and the device.", schema="Me"),),
     ),
@@ -71,6 +101,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="/v1/catalogue",
         handler=grants.catalogue,
+        workloads=True,
         words="The subject's signed catalogue: a compact JWS of type `gk-catalogue+jwt`.",
         parameters=(_HAVE,),
         answers=(Answer(status=200, words="The catalogue.", media_type="application/jwt"), _SAME),
@@ -100,14 +131,18 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="/v1/requests",
         handler=requests.listing,
-        words="The subject's requests.",
+        workloads=True,
+        words="The subject's requests; with `role=reviewer`, what waits for its review.",
+        parameters=(Parameter(name="role", place="query", words="`reviewer`, or absent."),),
         answers=(Answer(status=200, words="The requests, the newest first.", schema="Requests"),),
+        refusals=(400,),
     ),
     Operation(
         id="showRequest",
         method="GET",
         path="/v1/requests/{request}",
         handler=requests.show,
+        workloads=True,
         words="One request; with `wait`, as soon as it is answered, or when the time is over.",
         parameters=(
             _REQUEST,
@@ -127,10 +162,68 @@ OPERATIONS: tuple[Operation, ...] = (
         refusals=(404, 409),
     ),
     Operation(
+        id="replyToQuestion",
+        method="POST",
+        path="/v1/requests/{request}/reply",
+        handler=requests.answer,
+        words="Answer the question that waits; the request is pending again.",
+        parameters=(_REQUEST,),
+        body=(JSON, "Reply"),
+        answers=(Answer(status=200, words="The request.", schema="Request"),),
+        refusals=(400, 404, 408, 409, 413, 415, 422),
+    ),
+    Operation(
+        id="showTerms",
+        method="GET",
+        path="/v1/terms/{tool}",
+        handler=terms.show,
+        words="The terms of a tool, and whether the caller has accepted them.",
+        parameters=(_TOOL,),
+        answers=(Answer(status=200, words="The terms.", schema="Terms"),),
+        refusals=(403, 404),
+    ),
+    Operation(
+        id="acceptTerms",
+        method="POST",
+        path="/v1/terms/{tool}/accept",
+        handler=terms.accept,
+        words="Accept the terms of a tool, by a statement that the device signs.",
+        parameters=(_TOOL,),
+        body=(JSON, "Acceptance"),
+        answers=(Answer(status=200, words="The terms, accepted.", schema="Terms"),),
+        refusals=(400, 403, 404, 408, 413, 415),
+    ),
+    Operation(
+        id="reviewRequest",
+        method="POST",
+        path="/v1/requests/{request}/reviews",
+        handler=reviews.review,
+        auth=Auth.SESSION,
+        words="Approve or deny a request: a person in a browser, who signed in at the identity provider within the "
+        "last five minutes. A workstation's credential never suffices.",
+        parameters=(_REQUEST, _FORM_TOKEN),
+        body=(JSON, "NewReview"),
+        answers=(Answer(status=200, words="The request.", schema="Request"),),
+        refusals=(400, 403, 404, 408, 409, 413, 415, 422),
+    ),
+    Operation(
+        id="revokeGrant",
+        method="POST",
+        path="/v1/grants/{grant}/revoke",
+        handler=reviews.revoke,
+        auth=Auth.SESSION,
+        words="End a grant for good, by a person as for a review.",
+        parameters=(Parameter(name="grant", place="path", words="The grant's id, `G-1`."), _FORM_TOKEN),
+        body=(JSON, "NewRevocation"),
+        answers=(Answer(status=200, words="The grant, revoked.", schema="Grant"),),
+        refusals=(400, 403, 404, 408, 409, 413, 415, 422),
+    ),
+    Operation(
         id="listGrants",
         method="GET",
         path="/v1/grants",
         handler=grants.listing,
+        workloads=True,
         words="The subject's grants, ended ones included.",
         answers=(Answer(status=200, words="The grants, the newest first.", schema="Grants"),),
     ),
@@ -178,6 +271,57 @@ OPERATIONS: tuple[Operation, ...] = (
         refusals=(404,),
     ),
     Operation(
+        id="auditCheckpoint",
+        method="GET",
+        path="/v1/audit/checkpoint",
+        handler=audit.checkpoint,
+        auth=Auth.PUBLIC,
+        words="The audit log's newest head: a C2SP checkpoint in a signed note.",
+        parameters=(_HAVE,),
+        answers=(Answer(status=200, words="The checkpoint.", media_type="text/plain"), _SAME),
+        refusals=(404,),
+    ),
+    Operation(
+        id="auditEntries",
+        method="GET",
+        path="/v1/audit/tile/entries/{number:path}",
+        handler=audit.entries,
+        words="A bundle of the log's entries (C2SP tlog-tiles): canonical JSON with ids and salted hashes, no names.",
+        parameters=(_TILE,),
+        answers=(Answer(status=200, words="The bundle.", media_type="application/octet-stream"),),
+        refusals=(404,),
+    ),
+    Operation(
+        id="auditTile",
+        method="GET",
+        path="/v1/audit/tile/{level}/{number:path}",
+        handler=audit.tile,
+        auth=Auth.PUBLIC,
+        words="A tile of the log's tree (C2SP tlog-tiles).",
+        parameters=(
+            Parameter(name="level", place="path", words="The tile's level, 0 for the leaves."),
+            _TILE,
+        ),
+        answers=(Answer(status=200, words="Hashes of 32 bytes.", media_type="application/octet-stream"),),
+        refusals=(404,),
+    ),
+    Operation(
+        id="auditProof",
+        method="GET",
+        path="/v1/audit/proof",
+        handler=audit.proof,
+        auth=Auth.PUBLIC,
+        words="The proof that an entry stands in the log (`index`), or that the log grew from a shorter one (`since`). "
+        "RFC 9162.",
+        parameters=(
+            Parameter(name="index", place="query", words="The entry's place in the log.", kind="integer"),
+            Parameter(name="since", place="query", words="The shorter log's size.", kind="integer"),
+            Parameter(name="size", place="query", words="The log's size, else the newest.", kind="integer"),
+        ),
+        answers=(Answer(status=200, words="The proof.", schema="LogProof"),),
+        refusals=(400, 404),
+    ),
+    Operation(
         id="health",
         method="GET",
         path="/healthz",
@@ -205,4 +349,5 @@ OPERATIONS: tuple[Operation, ...] = (
         words="This document.",
         answers=(Answer(status=200, words="OpenAPI 3.1.", schema="OpenApi"),),
     ),
+    *scim_routes.OPERATIONS,
 )

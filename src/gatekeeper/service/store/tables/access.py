@@ -23,7 +23,7 @@ requests = Table(
     "requests",
     metadata,
     Column("number", SERIAL, primary_key=True, autoincrement=True),  # R-<number>
-    Column("subject", ForeignKey("subjects.id"), nullable=False),
+    Column("subject", ForeignKey("subjects.id"), nullable=False),  # for a team: who asks
     Column("tool", String(64), nullable=False),
     Column("zones", JSON, nullable=False),  # sorted list; "none" is outside every zone
     Column("scope_key", String(512), nullable=False),  # tool and zones, for the one pending
@@ -35,8 +35,24 @@ requests = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("lapses_at", BigInteger, nullable=False),
     Column("decided_at", BigInteger, nullable=True),
+    Column("kind", String(16), nullable=False, server_default="approval"),  # approval | break-glass
+    Column(
+        "requester", String(40), nullable=False, server_default=""
+    ),  # who asks, where it isn't the subject
+    Column(
+        "team", String(160), nullable=False, server_default=""
+    ),  # group:NAME or "list": see request_members
+    Column("question_at", BigInteger, nullable=True),  # pending, and the clock of the lapse stands since then
+    Column("claimed_by", String(40), nullable=False, server_default=""),
+    Column("claimed_until", BigInteger, nullable=True),
+    Column("escalated_at", BigInteger, nullable=True),
+    Column(
+        "decided_rule", String(160), nullable=False, server_default=""
+    ),  # where a rule approved, not a person
     Index("ix_requests_subject_tool", "subject", "tool", "number"),
     Index("ix_requests_state", "state", "lapses_at"),
+    Index("ix_requests_requester", "requester", "number"),
+    Index("ix_requests_decided", "tool", "decided_at"),
     # One pending request a subject, tool and scope: the database itself says so.
     Index(
         "uq_requests_pending",
@@ -62,7 +78,41 @@ reviews = Table(
     Column("zones", JSON, nullable=False),
     Column("duration_seconds", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
+    # The reviewer's groups at that moment: an approval stays what it was when its giver changes teams.
+    Column("groups", JSON, nullable=False, server_default="[]"),
     UniqueConstraint("request", "reviewer"),
+)
+
+request_members = Table(
+    "request_members",
+    metadata,
+    Column("request", ForeignKey("requests.number"), primary_key=True),
+    Column("subject", ForeignKey("subjects.id"), primary_key=True),
+    Index("ix_request_members_subject", "subject", "request"),
+)
+
+request_messages = Table(
+    "request_messages",
+    metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("request", ForeignKey("requests.number"), nullable=False, index=True),
+    Column("author", ForeignKey("subjects.id"), nullable=False),
+    Column("kind", String(16), nullable=False),  # question | answer
+    Column("text", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("subject", ForeignKey("subjects.id"), primary_key=True),
+    Column("tool", String(64), primary_key=True),
+    Column("sha256", String(64), primary_key=True),  # of the text that was accepted
+    Column("version", Integer, nullable=False),
+    Column("accepted_at", BigInteger, nullable=False),
+    Column("device", String(40), nullable=False),  # "" where it was accepted in the console
+    Column("statement", Text, nullable=False),  # signed by the device's key; "" in the console
 )
 
 grants = Table(
@@ -79,6 +129,12 @@ grants = Table(
     Column("ended_at", BigInteger, nullable=True),
     Column("ended_by", String(320), nullable=False, server_default=""),
     Column("ended_reason", Text, nullable=False, server_default=""),
+    Column("kind", String(16), nullable=False, server_default="approved"),  # approved automatic break-glass
+    Column("duration_seconds", Integer, nullable=False, server_default="0"),  # runs from the activation
+    Column("waitlisted_at", BigInteger, nullable=True),
+    Column("last_used_at", BigInteger, nullable=True),  # a launch token was issued, within the hour
+    Column("noticed_at", BigInteger, nullable=True),  # that the seat is unused and falls free
+    Index("ix_grants_tool", "tool", "state", "number"),
     Index("ix_grants_subject_tool", "subject", "tool", "number"),
     Index("ix_grants_state", "state", "ends_at"),
     UniqueConstraint("request", "subject"),

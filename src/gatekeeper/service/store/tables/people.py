@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, String, Table
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, String, Table, text
 
 from gatekeeper.service.store.tables.base import metadata
 
@@ -16,6 +16,11 @@ subjects = Table(
     Column("attributes", JSON, nullable=False),  # object of texts
     Column("state", String(16), nullable=False),  # active | deactivated
     Column("created_at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False, server_default=text("'person'")),  # person | workload
+    Column(
+        "provisioned_groups", JSON, nullable=False, server_default=text("'[]'")
+    ),  # of the directory (SCIM)
+    Column("provisioned_attributes", JSON, nullable=False, server_default=text("'{}'")),
 )
 
 devices = Table(
@@ -25,7 +30,7 @@ devices = Table(
     Column("subject", ForeignKey("subjects.id"), nullable=False, index=True),
     Column("name", String(128), nullable=False),
     Column("jkt", String(43), nullable=False, unique=True),  # RFC 7638 thumbprint of the device key
-    Column("state", String(16), nullable=False),  # active | revoked
+    Column("state", String(16), nullable=False),  # active | revoked | ephemeral (a CI job's)
     Column("enrolled_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("revoked_by", String(320), nullable=False, server_default=""),
@@ -40,6 +45,7 @@ invites = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("redeemed_at", BigInteger, nullable=True),
     Column("device", ForeignKey("devices.id"), nullable=True),
+    Column("purpose", String(16), nullable=False, server_default=text("'device'")),  # device | console
 )
 
 refresh_tokens = Table(
