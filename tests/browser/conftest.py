@@ -15,9 +15,13 @@ Scheme = Literal["light", "dark"]
 Open = Callable[..., BrowserContext]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give Debian's Chromium."""
+    """Give Debian's Chromium.
+
+    For a module, not for the session: Playwright keeps an event loop running in this thread for as long as it is
+    there, and other tests of the same process begin loops of their own.
+    """
     with chromium() as made:
         yield made
 

@@ -7,6 +7,8 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Open
 from tests.browser.parts import Console, authenticator, register_passkey, sign_in
 
+pytestmark = pytest.mark.xdist_group("browser-accessibility")  # one browser for all of them
+
 SERIOUS = {"serious", "critical"}
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.browser.conftest import Open
 from tests.browser.parts import Console, authenticator, register_passkey, sign_in
+
+pytestmark = pytest.mark.xdist_group("browser-story")  # one browser for all of them
 
 REASON = "Reviewing the pull requests of the billing service."
 

@@ -319,7 +319,8 @@ class TestProcess:
         import pty
 
         parent, child = pty.openpty()
-        service = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # knows no method: people sign in with a code
+        # It knows no method at all, so people sign in with a code.
+        service = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
         environment = {**os.environ, "GATEKEEPER_SERVICE": f"http://127.0.0.1:{service.server_port}"}
         config = os.path.join(environment["XDG_CONFIG_HOME"], "gatekeeper")  # noqa: PTH118
         os.makedirs(config)  # noqa: PTH103

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LEEWAY = 60
 CLOCK_TOLERANCE = 300  # a clock this far behind the high-water mark can't judge ages
 REMIND_FOR = 7 * 86_400
+REMIND_EVERY = 86_400
 MARK_STEP = 60  # the high-water mark is written when it grew by this much
 
 NO_STATE = "no state"
@@ -96,6 +97,11 @@ def ends_soon(facts: "Facts") -> bool:
     if isinstance(facts.token, Absent) or facts.token.grant_ends is None:
         return False
     return facts.token.grant_ends - facts.now < REMIND_FOR
+
+
+def is_reminder_due(told_at: "int | None", *, now: int) -> bool:
+    """Say whether an end was not told within a day, by a clock that may have been turned back."""
+    return told_at is None or not 0 <= now - told_at < REMIND_EVERY
 
 
 def raised_high_water(facts: "Facts") -> "int | None":

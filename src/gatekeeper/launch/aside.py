@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from gatekeeper.documents.verdict import render_verdict
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.strict import render_json
-from gatekeeper.workstation.state import load_time, save_record
+from gatekeeper.workstation.state import save_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,11 +17,11 @@ if TYPE_CHECKING:
     from gatekeeper.documents.verdict import Verdict
     from gatekeeper.workstation.world import World
 
-_DAY = 86_400
-
 
 def write_verdict(world: World, path: str, verdict: Verdict) -> None:
     """Write the verdict where `--result-file` says. GatekeeperError GK106 where that can't be."""
+    from gatekeeper.documents.verdict import render_verdict
+
     try:
         # Replacing would turn /dev/null or a pipe into a plain file, and a link into what it pointed to.
         if _stands_there(world, path):
@@ -47,13 +46,12 @@ def _stands_there(world: World, path: str) -> bool:
 
 
 def remind(world: World, directory: str, token: LaunchToken, *, now: int) -> None:
-    """Say on stderr, once in a day, that an approval ends soon. Nothing that fails here stops a launch.
+    """Say on stderr that an approval ends soon, and keep that it was said. Nothing that fails here stops a launch.
 
     Where the note of having said it can't be kept (a full disk) it isn't said either: rather silence than a line with
     every command.
     """
-    told_at = load_time(world, f"{directory}/reminded/{token.tool}.json", "at")
-    if token.grant_ends is None or (told_at is not None and 0 <= now - told_at < _DAY):
+    if token.grant_ends is None:
         return
     # Once a day; a renewal is started far more often, and needn't load the words.
     from time import localtime, strftime

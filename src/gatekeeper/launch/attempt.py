@@ -12,6 +12,7 @@ is for `decision`.
 from gatekeeper.decision.decide import (
     decide,
     ends_soon,
+    is_reminder_due,
     plan,
     raised_high_water,
     recognise,
@@ -46,6 +47,7 @@ from gatekeeper.workstation.state import (
     load_device,
     load_digests,
     load_high_water,
+    load_reminded,
     load_token,
     profile_directory,
     save_high_water,
@@ -385,11 +387,11 @@ def _perform(
 
         write_verdict(world, invocation.result_file, verdict_of(allow, facts, running=True))
     if ends_soon(facts):
-        from gatekeeper.launch.aside import remind
+        directory = profile_directory(settings.state_directory, settings.profile)
+        if is_reminder_due(load_reminded(world, directory, allow.token.tool), now=facts.now):
+            from gatekeeper.launch.aside import remind
 
-        remind(
-            world, profile_directory(settings.state_directory, settings.profile), allow.token, now=facts.now
-        )
+            remind(world, directory, allow.token, now=facts.now)
     if renew_afterwards(facts) and not (settings.offline or invocation.offline):
         from gatekeeper.launch.aside import start_renewal
 

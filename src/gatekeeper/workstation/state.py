@@ -326,6 +326,11 @@ def load_time(world: "World", path: str, name: str) -> "int | None":
         return None
 
 
+def load_reminded(world: "World", directory: str, tool: str) -> "int | None":
+    """Return when the end of a tool's approval was last told."""
+    return load_time(world, f"{directory}/reminded/{tool}.json", "at")
+
+
 # Digests
 
 
