@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.client.conftest import DIRECTORY
-from tests.fakes.service import ServiceSimulator, html
+from tests.fakes.service import Answer, Lie, ServiceSimulator, html, refuse, status
 
 from gatekeeper.client.renew import renew, sync
 from gatekeeper.client.witness import BEHIND_FOR, Log, check, seen_logs
@@ -147,6 +147,72 @@ def test_no_answer_leaves_the_head_waiting(witness: Witness) -> None:
     assert [head.size for head in witness.check().waiting] == [30]
     witness.service.lies.clear()
     assert witness.check().kept.size == 30
+
+
+def _refused(_: Answer) -> Answer:
+    return refuse("GK100", 400)
+
+
+@pytest.mark.parametrize("how", [status(404), _refused], ids=["404", "a coded refusal"])
+def test_a_service_that_refuses_the_proof_for_long_is_accused(witness: Witness, how: Lie) -> None:
+    """An hour after the first refusal; how long the head waited before that doesn't count."""
+    before = witness.log().kept
+    witness.grow(30)
+    witness.launch()
+    witness.service.lie("/v1/audit/proof", how)
+    week = 7 * 24 * BEHIND_FOR
+    assert witness.check(later=week).fault is None
+    assert witness.check(later=week + BEHIND_FOR).fault is None
+    after = witness.check(later=week + BEHIND_FOR + 1)
+    assert after.fault is not None
+    assert (after.kept, after.waiting, after.refused) == (before, (), ())
+    assert after.fault.kept == before.note
+    assert "\n30\n" in after.fault.seen
+    assert "its 30 entries begin with the 10 that were seen is refused" in after.fault.words
+
+
+@pytest.mark.parametrize(
+    "how", [status(503), status(429), html], ids=["fails", "asks to wait", "captive portal"]
+)
+def test_a_service_that_can_not_be_reached_is_not_accused(witness: Witness, how: Lie) -> None:
+    """However long that goes on: an outage is no evidence."""
+    witness.grow(30)
+    witness.launch()
+    witness.service.lie("/v1/audit/proof", how)
+    for hours in range(5):
+        assert witness.check(later=hours * BEHIND_FOR).fault is None
+    assert [head.size for head in witness.log().waiting] == [30]
+
+
+def test_a_proof_that_comes_late_clears_the_service(witness: Witness) -> None:
+    """A slow replica refused it once; the next head's time is its own."""
+    witness.grow(30)
+    witness.launch()
+    witness.service.lie("/v1/audit/proof", status(404))
+    assert [one.size for one in witness.check().refused] == [30]
+    witness.service.honest()
+    assert witness.check(later=BEHIND_FOR + 1).kept.size == 30
+    witness.grow(40)
+    witness.launch()
+    witness.service.lie("/v1/audit/proof", status(404))
+    assert witness.check(later=2 * BEHIND_FOR).fault is None
+
+
+def test_a_head_without_an_answer_starves_no_other(witness: Witness) -> None:
+    """The first call fails; the second head is proved all the same."""
+    for size in (25, 30):
+        witness.grow(size)
+        witness.launch()
+    answered: list[Answer] = []
+
+    def only_the_first(answer: Answer) -> Answer:
+        answered.append(answer)
+        return Answer(503, b"") if len(answered) == 1 else answer
+
+    witness.service.lie("/v1/audit/proof", only_the_first)
+    after = witness.check()
+    assert (after.kept.size, [head.size for head in after.waiting]) == (30, [25])
+    assert witness.check().waiting == ()
 
 
 def test_a_damaged_record_is_begun_anew(witness: Witness) -> None:

@@ -125,7 +125,8 @@ def test_a_code_is_typed_elsewhere(company: Company, command: Path, tmp_path: Pa
         terminal.expect("Only there")
         code = re.search(r"type: ([A-Z]{4}-[A-Z]{4})", terminal.screen)
         assert code
-        page, browser = _asked(company, f"{company.service.issuer}/sign-in/device?user_code={code[1]}", "ada")
+        page, browser = _asked(company, f"{company.service.issuer}/sign-in/device", "ada")
+        page = browser.submit(page, user_code=code[1])
         assert "Signed in" in browser.submit(page, decision="allow").text
         assert terminal.finish() == 0
 

@@ -1,8 +1,8 @@
 """This workstation as a witness of the service's audit log: heads that were seen, and proofs that the log only grew.
 
 `hear` notes the head that came with a token: no network, nothing that a launch waits for. `check` asks for the
-proofs, behind a launch or in `sync`. A log that contradicts what was seen is kept beside it, both signed, and told by
-`status` (GK506); it never stops a launch. Another origin (a service that was restored says so in its root document)
+proofs, behind a launch or in `sync`. A log that contradicts what was seen, or whose proof is refused for an hour, is
+kept beside it, both signed, and told by `status` (GK506); it never stops a launch. Another origin (a service that was restored says so in its root document)
 is another log.
 """
 
@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gatekeeper.client.answers import check_reply, unreadable
+from gatekeeper.client.service_errors import ServiceRefused
 from gatekeeper.documents.checkpoint import parse_checkpoint, peek_checkpoint
 from gatekeeper.errors import GatekeeperError, Malformed, TrustError
 from gatekeeper.strict import (
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 
 NAME = "witness.json"
 PATH = "/v1/audit/proof"
-BEHIND_FOR = 3600  # seconds for which a shorter log may be a slow replica's
+BEHIND_FOR = 3600  # seconds for which a shorter log, or a proof that is refused, may be a slow replica's
+_CHECK_WITHIN = 30.0
 _MAX_BYTES = 512 * 1024
 _MAX_LOGS = 8
 _MAX_WAITING = 16
@@ -55,12 +57,23 @@ class Fault(Value):
     seen: str
 
 
+class Refused(Value):
+    """A head that waits, by its size, and since when the service refuses its proof."""
+
+    size: int
+    at: int
+
+
 class Log(Value):
-    """One log as far as it was seen: the head that is proved, heads that wait for a proof, since when it is shorter."""
+    """One log as far as it was seen: the head that is proved, heads that wait for a proof, since when it is shorter.
+
+    `refused` are those among the waiting whose proof was refused at least once.
+    """
 
     kept: Checkpoint
     seen_at: int
     waiting: tuple[Checkpoint, ...] = ()
+    refused: tuple[Refused, ...] = ()
     behind_at: int | None = None
     fault: Fault | None = None
 
@@ -86,17 +99,22 @@ def hear(world: World, settings: Settings, directory: str, note: str, *, now: in
 
 
 def check(world: World, settings: Settings, directory: str, http: Http, *, now: int) -> None:
-    """Demand the proof for every head that waits for one. Nothing is raised; what isn't answered waits on."""
+    """Demand the proof for every head that waits for one. Nothing is raised; what isn't answered waits on.
+
+    One that gets no answer keeps none of the others from being asked for. All together take at most half a minute,
+    after which `http` makes no call any more.
+    """
     root = _root_of(world, settings, directory)
     logs = seen_logs(world, directory)
     log = logs.get(root.log_origin) if root is not None else None
     if log is None or not log.waiting:
         return
+    http.end_within(_CHECK_WITHIN)
     for head in sorted(log.waiting, key=lambda one: one.size):
         try:
             log = _checked(log, head, http, now=now)
         except GatekeeperError:
-            break
+            continue
     logs[log.kept.origin] = log
     _save(world, directory, logs)
 
@@ -123,28 +141,51 @@ def _heard(log: Log, head: Checkpoint, *, now: int) -> Log:
     if head.size < log.kept.size and log.behind_at is None:
         log = log.replace(behind_at=now)
     if len(log.waiting) >= _MAX_WAITING:
-        return log  # those that wait are evidence already: none is dropped for a newer one
+        # Those that wait are evidence already: none is dropped for a newer one. Each is proved or accused in the end.
+        return log
     return log.replace(waiting=(*log.waiting, head))
 
 
 def _checked(log: Log, head: Checkpoint, http: Http, *, now: int) -> Log:
     """Return the log after asking about one head. GatekeeperError: no answer that says anything."""
-    rest = tuple(one for one in log.waiting if one is not head)
+    rest = _without(log, head)
     old, new = sorted((log.kept, head), key=lambda one: one.size)
     proof = _fetch_proof(http, old.size, new.size)
     if proof is None:
-        # Longer, and gone again at once: a replica behind the one that issued. Shorter for long: cut off.
-        since = log.behind_at
-        if head is new or since is None or now - since <= BEHIND_FOR:
-            return log
-        words = f"it has {head.size} entries and had {log.kept.size}"
-        return _accuse(log.replace(waiting=rest), head, log.kept, words, now=now)
+        return _refused(log, head, now=now)
     if verify_consistency(old=old.size, new=new.size, old_root=old.root, new_root=new.root, proof=proof):
         if head is new:
-            return log.replace(kept=head, waiting=rest, behind_at=None)
-        return log.replace(waiting=rest)  # a slow replica
+            return rest.replace(kept=head, behind_at=None)
+        return rest  # a slow replica
     words = f"its {new.size} entries don't begin with the {old.size} that were seen"
-    return _accuse(log.replace(waiting=rest), head, log.kept, words, now=now)
+    return _accuse(rest, head, log.kept, words, now=now)
+
+
+def _refused(log: Log, head: Checkpoint, *, now: int) -> Log:
+    """Return the log after its service refused the proof of a head that it signed itself.
+
+    For a while that is a replica behind the one that issued. For long, the log was cut off, or forked and hides it:
+    the time counts from the first refusal, so that a workstation that was offline accuses nobody.
+    """
+    if head.size < log.kept.size and log.behind_at is not None and now - log.behind_at > BEHIND_FOR:
+        words = f"it has {head.size} entries and had {log.kept.size}"
+        return _accuse(_without(log, head), head, log.kept, words, now=now)
+    first = next((one.at for one in log.refused if one.size == head.size), None)
+    if first is None:
+        return log.replace(refused=(*log.refused, Refused(size=head.size, at=now)))
+    if now - first <= BEHIND_FOR:
+        return log
+    old, new = sorted((log.kept.size, head.size))
+    words = f"the proof that its {new} entries begin with the {old} that were seen is refused for too long"
+    return _accuse(_without(log, head), head, log.kept, words, now=now)
+
+
+def _without(log: Log, head: Checkpoint) -> Log:
+    """Return the log with one head fewer that waits. No two that wait are of one size."""
+    return log.replace(
+        waiting=tuple(one for one in log.waiting if one.size != head.size),
+        refused=tuple(one for one in log.refused if one.size != head.size),
+    )
 
 
 def _accuse(log: Log, head: Checkpoint, other: Checkpoint, words: str, *, now: int) -> Log:
@@ -154,11 +195,14 @@ def _accuse(log: Log, head: Checkpoint, other: Checkpoint, words: str, *, now: i
 
 
 def _fetch_proof(http: Http, old: int, new: int) -> list[bytes] | None:
-    """Return the hostile proof, None where the service says that its log isn't that long."""
+    """Return the hostile proof, None where the service refuses it: 404 (its log isn't that long), or with a code."""
     reply = http.send("GET", f"{PATH}?since={old}&size={new}", headers={"Accept": "application/json"})
     if reply.status == 404:
         return None
-    check_reply(reply, service=http.service)
+    try:
+        check_reply(reply, service=http.service)
+    except ServiceRefused:
+        return None
     try:
         members = parse_object(reply.body, max_bytes=64 * 1024)
         return [b64url_decode(one) for one in texts_of(members, "proof")]
@@ -186,6 +230,10 @@ def _log_of(item: dict[str, object]) -> Log:
         kept=peek_checkpoint(text_of(item, "kept", max_chars=_MAX_CHARS)),
         seen_at=integer_of(item, "seen_at"),
         waiting=tuple(peek_checkpoint(note) for note in texts_of(item, "waiting")),
+        refused=tuple(
+            Refused(size=integer_of(one, "size"), at=integer_of(one, "at"))
+            for one in (objects_of(item, "refused") if "refused" in item else ())
+        ),
         behind_at=optional_integer(item, "behind_at"),
         fault=_fault_of(fault) if isinstance(fault, dict) else None,
     )
@@ -208,6 +256,8 @@ def _save(world: World, directory: str, logs: dict[str, Log]) -> None:
             "seen_at": log.seen_at,
             "waiting": [head.note for head in log.waiting],
         }
+        if log.refused:
+            item["refused"] = [{"size": one.size, "at": one.at} for one in log.refused]
         if log.behind_at is not None:
             item["behind_at"] = log.behind_at
         if log.fault is not None:

@@ -12,13 +12,15 @@ hold, so nothing here decides that. Without tables, `p256_plain` verifies by the
 Sums are Jacobian, (X, Y, Z) for the affine (X/Z², Y/Z³), and Z = 0 is the point at infinity.
 """
 
-try:  # the C module behind hashlib: Python 3.12 and later, then 3.11; hashlib itself would load OpenSSL
-    from _sha2 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
-except ImportError:
-    try:
-        from _sha256 import sha256 as _sha256  # type: ignore[import-not-found, no-redef, unused-ignore]
-    except ImportError:  # an interpreter built without its own hashes: slower, still right
-        from hashlib import sha256 as _sha256  # type: ignore[assignment, unused-ignore]
+import sys
+
+try:  # the C module behind hashlib; hashlib itself would load OpenSSL, and looking for the other's name costs, too
+    if sys.version_info >= (3, 12):
+        from _sha2 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
+    else:
+        from _sha256 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
+except ImportError:  # an interpreter built without its own hashes: slower, still right
+    from hashlib import sha256 as _sha256  # type: ignore[assignment, unused-ignore]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -245,6 +245,7 @@ def decide(local: LocalService, user_code: str, decision: str) -> Page:
     page = browser.submit(browser.open(f"{ISSUER}/sign-in/device"), user_code=user_code.lower())
     assert "build-box" in page.text
     assert "192.0.2.7" in page.text
+    assert f">{user_code}<" in page.text
     return browser.submit(page, decision=decision)
 
 
@@ -268,7 +269,8 @@ def test_a_typed_code_that_is_refused_or_over(typed: LocalService) -> None:
     begun = begin(station)
     decide(typed, begun["user_code"], "refuse")
     assert poll(station, begun["device_code"]).json()["error"] == "access_denied"
-    page = browser_of(typed).open(f"{ISSUER}/sign-in/device?user_code={begun['user_code']}")
+    browser = browser_of(typed)
+    page = browser.submit(browser.open(f"{ISSUER}/sign-in/device"), user_code=begun["user_code"])
     assert "used, expired or wrong" in page.text
     begun = begin(station)
     typed.now += 600
@@ -276,13 +278,49 @@ def test_a_typed_code_that_is_refused_or_over(typed: LocalService) -> None:
 
 
 @pytest.mark.sqlite
-def test_guessing_typed_codes_is_limited(typed: LocalService) -> None:
-    """After a flood of wrong codes no code is looked up, not even a right one."""
-    begun, browser = begin(Workstation(typed)), browser_of(typed)
-    for _ in range(100):
-        browser.open(f"{ISSUER}/sign-in/device?user_code=BBBB-BBBB")
+def test_a_link_with_a_typed_code_shows_the_empty_form(typed: LocalService) -> None:
+    """Whoever follows it is asked for a code, as without: the page names no device, and can't be said yes to."""
+    station, browser = Workstation(typed), browser_of(typed)
+    begun = begin(station)
     page = browser.open(f"{ISSUER}/sign-in/device?user_code={begun['user_code']}")
-    assert page.status == 429
+    assert page.status == 200
+    assert begun["user_code"] not in page.text
+    assert "build-box" not in page.text
+    assert "Type the code" in page.text
+    assert "verification_uri_complete" not in begun
+
+
+@pytest.mark.sqlite
+def test_a_typed_code_comes_with_the_forms_token(typed: LocalService) -> None:
+    """Another page can't type it in for somebody, nor decide."""
+    station, browser = Workstation(typed), browser_of(typed)
+    begun = begin(station)
+    page = browser.open(f"{ISSUER}/sign-in/device")
+    assert browser.submit(page, user_code=begun["user_code"], csrf="x").status == 403
+    given = {"user_code": begun["user_code"], "decision": "allow"}
+    assert browser.submit(page, **given, csrf="x").status == 403
+    assert browser.submit(page, **given, headers={"origin": "https://evil.example"}).status == 403
+    assert poll(station, begun["device_code"]).json()["error"] == "authorization_pending"
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("decision", ["", "allow", "refuse"])
+def test_guessing_typed_codes_is_limited(typed: LocalService, decision: str) -> None:
+    """After a flood of wrong codes no code is looked up, not even a right one; decisions are guesses, too."""
+    station, browser = Workstation(typed), browser_of(typed)
+    begun = begin(station)
+    csrf = browser.open(asked(station)).forms[0][2]["csrf"]
+
+    def send(user_code: str, decision: str) -> Page:
+        given = {"csrf": csrf, "user_code": user_code, "decision": decision}
+        return browser.post(f"{ISSUER}/sign-in/device", given, headers={"origin": ISSUER})
+
+    for _ in range(100):
+        wrong = send("BBBB-BBBB", decision)
+        assert (wrong.status, "used, expired or wrong" in wrong.text) == (400, True)
+    for word in ("", "allow"):
+        assert send(begun["user_code"], word).status == 429
+    assert poll(station, begun["device_code"]).json()["error"] == "authorization_pending"
 
 
 @pytest.mark.sqlite

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.service.local import POLICY, LocalService
 
+from gatekeeper.documents.audit_entry import render_audit_entry
+from gatekeeper.service.audit.log import entries
+from gatekeeper.service.audit.names import texts_of
 from gatekeeper.service.operate import policy as policies
 from gatekeeper.service.operate import stop as stops
 from gatekeeper.service.policy.files import PolicyFiles
@@ -81,6 +84,17 @@ def test_what_is_stopped_is_refused_and_nothing_is_lost(ruled: LocalService) -> 
     assert "claude" not in station.launch("codex").json()["alternatives"]
     stops.resume(ruled.store, "anthropic", now=ruled.now)
     assert station.launch("claude").status_code == 200
+
+
+def test_the_reason_of_a_stop_is_in_no_leaf(ruled: LocalService) -> None:
+    """It is free text: the leaf has its salted hash, and the text stands beside the log."""
+    stops.stop(ruled.store, "claude", versions="", reason="Eve leaked it.", now=ruled.now)
+    with ruled.store.read() as tx:
+        last = entries(tx)[-1]
+        kept = texts_of(tx, [str(last.facts()["reason"])])
+    assert last.act == "tool.stopped"
+    assert b"Eve" not in render_audit_entry(last)
+    assert [text for _, text in kept.values()] == ["Eve leaked it."]
 
 
 def test_a_stopped_tool_is_shown_as_such(ruled: LocalService) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.service.local import CLIENT, ISSUER, NOW, LocalService, Workstation
 
+from gatekeeper.documents.audit_entry import render_audit_entry
 from gatekeeper.service.audit.log import entries
+from gatekeeper.service.audit.names import texts_of
 from gatekeeper.service.oauth.attempts import PER_ADDRESS, WINDOW_SECONDS
+from gatekeeper.service.operate.erase import erase_subject
+from gatekeeper.service.web.console.events_seen import refusals_by_code
 from gatekeeper.trust.sign import SigningKey
 
 
@@ -256,6 +260,23 @@ def test_a_refusal_helps_to_go_on(local: LocalService) -> None:
         "GK301",
         refusal["ref"],
     )
+
+
+def test_a_word_that_the_catalogue_lacks_can_be_erased(local: LocalService) -> None:
+    """It may be anything, a name too: the answer says it, the leaf only its salted hash."""
+    refusal = local.workstation().launch("eve@acme.example").json()
+    assert (refusal["code"], refusal["tool"]) == ("GK302", "eve@acme.example")
+    with local.store.read() as tx:
+        last = entries(tx)[-1]
+        kept = texts_of(tx, [str(last.facts()["word"])])
+        counted = refusals_by_code(tx, since=0)
+    assert (last.act, last.object) == ("launch_token.refused", "unknown")
+    assert b"eve@" not in render_audit_entry(last)
+    assert [text for _, text in kept.values()] == ["eve@acme.example"]
+    assert counted == {"GK302": 1}
+    erase_subject(local.store, "ada@acme.example", now=local.now)
+    with local.store.read() as tx:
+        assert texts_of(tx, kept) == {}
 
 
 def test_an_open_tool_needs_no_grant(local: LocalService) -> None:

@@ -116,6 +116,38 @@ def test_more_claims_never_match_more() -> None:
         match_workload(narrow, claims)
 
 
+EVENTS = {
+    "github": {"push", "schedule", "workflow_dispatch", "release"},
+    "gitlab": {"push", "schedule", "web", "api"},
+}
+OTHER_EVENTS = {
+    "github": "pull_request pull_request_target pull_request_review pull_request_review_comment issues issue_comment "
+    "discussion discussion_comment workflow_run merge_group fork watch repository_dispatch made_up_tomorrow",
+    "gitlab": "merge_request_event external_pull_request_event parent_pipeline pipeline trigger chat made_up_tomorrow",
+}
+
+
+@pytest.mark.parametrize("platform", ["github", "gitlab"])
+def test_only_events_of_members_are_taken_unnamed(platform: str) -> None:
+    """Any other event, also one that nobody knows yet, only where the workload names that very event."""
+    one = {"id": "ci:acme/web", "repository_id" if platform == "github" else "project_id": 4711}
+    claim = "event_name" if platform == "github" else "pipeline_source"
+    ids = {"repository_id": "4711", "project_id": "4711"}
+    (unnamed,) = parse_ci(ci(platform=platform, workloads=[one]), issuer=ISSUER)
+    for event in EVENTS[platform]:
+        assert match_workload(unnamed, ids | {claim: event}).id == "ci:acme/web"
+    hostile: tuple[object, ...] = (*OTHER_EVENTS[platform].split(), "", "Push", None, ["push"])
+    for other in hostile:
+        with pytest.raises(GatekeeperError) as caught:
+            match_workload(unnamed, {**ids, claim: other})
+        assert caught.value.code == "GK201"
+    for event in OTHER_EVENTS[platform].split():
+        (named,) = parse_ci(ci(platform=platform, workloads=[one | {claim: [event]}]), issuer=ISSUER)
+        assert match_workload(named, ids | {claim: event}).id == "ci:acme/web"
+        with pytest.raises(GatekeeperError):
+            match_workload(named, ids | {claim: "other"})
+
+
 def test_the_tokens_file_lies_in_the_services_directory(tmp_path: Path) -> None:
     """Unless it is named."""
     assert parse_scim({}, data=tmp_path).token_file == tmp_path / "scim.token"

@@ -8,13 +8,19 @@ from typing import Any
 import httpx
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from tests.service.local import ISSUER, LocalService, Workstation
+from tests.service.access.office import FILES
+from tests.service.local import ISSUER, REASON, LocalService, Workstation
 
+from gatekeeper.documents.api import NewRequest
 from gatekeeper.documents.status_list import SUSPENDED, VALID
+from gatekeeper.service.access.break_glass import break_glass
+from gatekeeper.service.access.requests import create_request, pending_requests
+from gatekeeper.service.access.reviews import STEP_UP
 from gatekeeper.service.app import make_app
 from gatekeeper.service.audit.log import entries
 from gatekeeper.service.people.scim_settings import ScimSettings, make_token
-from gatekeeper.service.people.subjects import Subject, find_subject
+from gatekeeper.service.people.subjects import Subject, ensure_subject, find_subject, get_subject
+from gatekeeper.service.policy.folder import apply_policy, current_policy
 from gatekeeper.service.store.tables.issue import status_entries
 from gatekeeper.service.web.auth import Auth
 from gatekeeper.service.web.routes import OPERATIONS
@@ -282,6 +288,26 @@ def test_removing_somebody_ends_what_they_hold(directory: Directory, local: Loca
     assert again.launch("claude").json()["code"] == "GK307"
 
 
+def test_removing_somebody_leaves_what_others_decide(directory: Directory, local: LocalService) -> None:
+    """A member of a team for which another asked, with an emergency under review: removed, and both requests stay."""
+    ada = directory.person()
+    directory.group("oncall", ada)
+    with local.store.write() as tx:
+        apply_policy(tx, FILES, by="operator", now=local.now, effective_at=local.now)
+        policy = current_policy(tx, now=local.now)
+        ben = ensure_subject(tx, "ben@acme.example", now=local.now)
+        members = ("ada@acme.example", "ben@acme.example")
+        new = NewRequest(tool="probe", reason=REASON, duration="10d", subjects=members)
+        create_request(tx, policy=policy, subject=ben, new=new, idempotency_key="", now=local.now)
+        new = NewRequest(tool="seated", reason=REASON)
+        me = get_subject(tx, ada)
+        break_glass(tx, policy=policy, subject=me, new=new, method=STEP_UP, now=local.now)
+    assert directory.call("DELETE", f"/Users/{ada}").status_code == 204
+    assert entry_of(local, "grant.revoked") == "G-1"
+    with local.store.read() as tx:
+        assert [one.id for one in pending_requests(tx, now=local.now)] == ["R-1", "R-2"]
+
+
 def statuses(local: LocalService) -> list[int]:
     """Return what the status list says of every entry."""
     with local.store.read() as tx:
@@ -313,8 +339,6 @@ def test_groups_are_the_sign_ins_and_the_directorys(directory: Directory, local:
 def test_the_directorys_attributes_count(directory: Directory, local: LocalService) -> None:
     """Where a sign-in named the same one."""
     with local.store.write() as tx:
-        from gatekeeper.service.people.subjects import ensure_subject
-
         given = {"country": "CN", "employment": "Employee"}
         ensure_subject(tx, "ada@acme.example", attributes=given, now=local.now)
     directory.person(addresses=[{"country": "DE"}, {"country": "US", "primary": True}])
@@ -338,7 +362,7 @@ def test_a_new_name_keeps_the_person(directory: Directory, local: LocalService) 
 
 def test_a_workloads_name_is_nobodys(directory: Directory, local: LocalService) -> None:
     """A person called as a CI job would hold its grants."""
-    from gatekeeper.service.people.subjects import WORKLOAD, ensure_subject
+    from gatekeeper.service.people.subjects import WORKLOAD
 
     with local.store.write() as tx:
         ensure_subject(tx, "ci:acme/web", kind=WORKLOAD, now=local.now)

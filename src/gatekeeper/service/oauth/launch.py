@@ -40,17 +40,23 @@ _MOST_ALTERNATIVES = 5
 
 
 class LaunchRefused(GatekeeperError):
-    """No launch token. `ref` stands in the answer and in the audit entry, so that people talk of the same refusal."""
+    """No launch token. `ref` stands in the answer and in the audit entry, so that people talk of the same refusal.
 
-    def __init__(self, refusal: GatekeeperError, *, ref: str, tool: str, device: str, subject: str) -> None:
+    `tool` is the catalogue's id, "" where it has none for the hostile `word`.
+    """
+
+    def __init__(
+        self, refusal: GatekeeperError, *, ref: str, tool: str, word: str, device: str, subject: str
+    ) -> None:
         super().__init__(
             refusal.code,
             refusal.detail,
             remedy=refusal.remedy,
-            facts={**refusal.facts, "tool": tool, "ref": ref},
+            facts={**refusal.facts, "tool": tool or word, "ref": ref},
         )
         self.ref = ref
         self.tool = tool
+        self.word = word
         self.device = device
         self.subject = subject
 
@@ -93,7 +99,8 @@ def launch(
         raise LaunchRefused(
             refusal,
             ref=authority.random_bytes(_REF_BYTES).hex(),
-            tool=tool.id if tool is not None else word,
+            tool=tool.id if tool is not None else "",
+            word=word,
             device=device.id,
             subject=subject.id,
         ) from refusal

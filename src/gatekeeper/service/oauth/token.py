@@ -88,8 +88,11 @@ def _note(tx: Connection, refusal: GatekeeperError, *, grant_type: str, address:
             at=now,
             actor=refusal.device,
             act="launch_token.refused",
-            object=refusal.tool,
+            object=refusal.tool or "unknown",
             detail={"code": refusal.code, "ref": refusal.ref, "subject": refusal.subject},
+            # A word that the catalogue doesn't have is free text: it can be anything, a name too.
+            said={} if refusal.tool else {"word": refusal.word},
+            subject=refusal.subject,
         )
 
 

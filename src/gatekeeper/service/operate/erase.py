@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.access.leaving import end_access_of
@@ -68,7 +68,8 @@ def erase_subject(store: Store, name: str, *, now: int) -> str:
 
 def _forget(tx: Connection, subject: str, name: str) -> None:
     erase_texts(tx, subject=subject, name=name)
-    own = requests.c.subject == subject
+    # What somebody asked for a workload is the workload's request, in the person's words.
+    own = or_(requests.c.subject == subject, requests.c.requester == subject)
     numbers = select(requests.c.number).where(own)
     tx.execute(update(requests).where(own).values(reason="", ticket=""))
     tx.execute(update(reviews).where(reviews.c.request.in_(numbers)).values(reason=""))

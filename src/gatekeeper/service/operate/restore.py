@@ -2,7 +2,7 @@
 
 Whatever was decided after the backup is gone, revocations included, and the audit log would contradict what every
 workstation has seen of it. So the log begins anew under another name, which a new root document says: that needs the
-root key. Root documents that were published since are kept where the old database can still be read, because
+root key. What may have ended since is forgotten (`brought_back`). Root documents that were published since are kept where the old database can still be read, because
 their versions must never fall. The database that was replaced stays beside the new one.
 """
 
@@ -24,6 +24,7 @@ from gatekeeper.service.audit.log import record
 from gatekeeper.service.keys.ceremony import RootInfo, reissue_root
 from gatekeeper.service.keys.signer import KEYS_DIRECTORY, Keepers, no_keepers
 from gatekeeper.service.operate.backup import DATABASE, MANIFEST, SCHEMA
+from gatekeeper.service.operate.brought_back import forget_what_may_be_over
 from gatekeeper.service.running_lock import nobody_serves
 from gatekeeper.service.settings import FILE_NAME
 from gatekeeper.service.store.migrate import upgrade
@@ -164,6 +165,7 @@ def _begin_anew(
         upgrade(store)
         _keep_root_documents(store, data / DATABASE)
         with store.write() as tx:
+            forget_what_may_be_over(tx)
             root = reissue_root(
                 tx,
                 data,

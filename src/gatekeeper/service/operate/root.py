@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gatekeeper.service.audit.log import record
 from gatekeeper.service.keys import ceremony, rotation
 from gatekeeper.service.keys.signer import Keepers, no_keepers
+from gatekeeper.service.operate.brought_back import forget_what_may_be_over
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,13 +35,16 @@ def reissue_root(
 ) -> RootInfo:
     """Sign and publish the next root document of the service in `data`, and record it.
 
-    `new_log_origin` is for a database that was brought back from a backup: its audit log begins anew.
+    `new_log_origin` is for a database that was brought back from a backup: its audit log begins anew, and what may
+    have ended since the backup is forgotten.
 
     Raises:
         GatekeeperError: GK101, the root key isn't there, or it isn't the published root's; GK106, the database
             can't be used.
     """
     with store.write() as tx:
+        if new_log_origin:
+            forget_what_may_be_over(tx)
         made = ceremony.reissue_root(
             tx,
             data,

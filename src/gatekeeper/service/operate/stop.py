@@ -20,8 +20,9 @@ def stop(store: Store, word: str, *, versions: str, reason: str, by: str = OPERA
     with store.write() as tx:
         kind, name = stops.what_is_meant(current_policy(tx, now=now), word)
         made = stops.stop(tx, kind=kind, name=name, versions=versions, reason=reason, by=by, now=now)
-        detail = {"kind": kind, "versions": versions, "reason": reason}
-        record(tx, at=now, actor=by, act="tool.stopped", object=name, detail=detail)
+        detail = {"kind": kind, "versions": versions}
+        said = {"reason": reason}
+        record(tx, at=now, actor=by, act="tool.stopped", object=name, detail=detail, said=said)
     return made
 
 

@@ -45,8 +45,9 @@ class Wish(Value):
 
 
 class Polled(Value):
-    """A device code that somebody is asked about: from where, for which device."""
+    """A device code that somebody is asked about: from where, for which device. `user_code` is as it was shown there."""
 
+    user_code: str
     device_name: str
     jkt: str
     address: str
@@ -139,7 +140,7 @@ def ask_for_device(tx: Connection, *, jkt: str, device_name: str, address: str, 
             poll_after=POLL_AFTER,
         )
     )
-    return device_code, f"{letters[:4]}-{letters[4:]}"
+    return device_code, _shown(letters)
 
 
 def find_asked(tx: Connection, user_code: str, *, now: int) -> Polled:
@@ -148,14 +149,19 @@ def find_asked(tx: Connection, user_code: str, *, now: int) -> Polled:
     Raises:
         GatekeeperError: GK203, there is no such code, or it is decided or over.
     """
+    letters = _letters(user_code)
     row = tx.execute(
-        select(device_authorizations).where(
-            device_authorizations.c.user_code_hash == _digest(_letters(user_code))
-        )
+        select(device_authorizations).where(device_authorizations.c.user_code_hash == _digest(letters))
     ).one_or_none()
     if row is None or row.state != _PENDING or now >= row.expires_at:
         raise _wrong()
-    return Polled(device_name=row.device_name, jkt=row.jkt, address=row.address, created_at=row.created_at)
+    return Polled(
+        user_code=_shown(letters),
+        device_name=row.device_name,
+        jkt=row.jkt,
+        address=row.address,
+        created_at=row.created_at,
+    )
 
 
 def decide_asked(tx: Connection, user_code: str, *, subject: Subject, allowed: bool, now: int) -> Polled:
@@ -221,6 +227,10 @@ def sweep_authorizations(tx: Connection, now: int) -> int:
         gone
         + tx.execute(delete(device_authorizations).where(device_authorizations.c.expires_at <= over)).rowcount
     )
+
+
+def _shown(letters: str) -> str:
+    return f"{letters[:4]}-{letters[4:]}"
 
 
 def _letters(user_code: str) -> str:

@@ -2,7 +2,8 @@
 
 A workload is a subject that is no person. Its name stands in the configuration (`ci:acme/web`), and which jobs
 it is, too: by ids that the platform never gives away twice, never by `sub` or a repository's name, which
-another may hold tomorrow. What a fork may have written is refused unless a workload asks for it by name.
+another may hold tomorrow. Only events that a repository's own members cause are taken; any other event must be named
+by the workload, because a fork's code may run in it.
 """
 
 from __future__ import annotations
@@ -56,12 +57,14 @@ _FURTHER = {
 # What names a repository, a person or a moment rather than identifying them.
 _NEVER = ("sub", "iss", "aud", "exp", "iat", "nbf", "jti", "repository", "project_path", "namespace_path")
 _GENERIC_ID = re.compile(r"(^|[^a-z])id$")
-# The event of a job, and those events in which code from a fork may run. No claim of either platform says
-# whether it does: GitHub names the base repository, and GitLab the parent where a member started the pipeline.
+# The event of a job, and those events that only members cause, for code of the repository itself. In any other a
+# fork's code may run, or a stranger chose the moment and the words. No claim of either platform says so: GitHub names the
+# base repository, and GitLab the parent where a member started the pipeline. Platforms add events, so the list is
+# of what is taken, never of what is refused.
 _EVENT = {GITHUB: "event_name", GITLAB: "pipeline_source"}
-_FORKS = {
-    GITHUB: frozenset(("pull_request", "pull_request_target", "workflow_run", "issue_comment")),
-    GITLAB: frozenset(("merge_request_event", "external_pull_request_event")),
+_OF_MEMBERS = {
+    GITHUB: frozenset(("push", "schedule", "workflow_dispatch", "release")),
+    GITLAB: frozenset(("push", "schedule", "web", "api")),
 }
 
 
@@ -118,7 +121,7 @@ def match_workload(ci: CiIssuer, claims: Mapping[str, object]) -> Workload:
     """Return the one workload that verified `claims` are. Pure.
 
     Raises:
-        GatekeeperError: GK201, none, more than one, or a job that may run a fork's code.
+        GatekeeperError: GK201, none, more than one, or an event that isn't taken unless the workload names it, which it doesn't.
     """
     matching = [
         one for one in ci.workloads if all(_holds(claims, name, allowed) for name, allowed in one.claims)
@@ -128,7 +131,7 @@ def match_workload(ci: CiIssuer, claims: Mapping[str, object]) -> Workload:
     if len(matching) > 1:
         # Which one's grants counted would hang on the order of a file.
         raise _refused(f"The {ci.platform} job matches {len(matching)} workloads: {_listed(matching)}.")
-    _refuse_forks(ci, matching[0], claims)
+    _check_event(ci, matching[0], claims)
     return matching[0]
 
 
@@ -139,7 +142,7 @@ def _holds(claims: Mapping[str, object], name: str, allowed: tuple[str, ...]) ->
     return text in allowed
 
 
-def _refuse_forks(ci: CiIssuer, workload: Workload, claims: Mapping[str, object]) -> None:
+def _check_event(ci: CiIssuer, workload: Workload, claims: Mapping[str, object]) -> None:
     name = _EVENT.get(ci.platform)
     if name is None:
         return
@@ -147,9 +150,9 @@ def _refuse_forks(ci: CiIssuer, workload: Workload, claims: Mapping[str, object]
     if not isinstance(event, str) or not event:
         raise _refused(f"The token doesn't say which event started the job ({name}).")
     asked_for = next((allowed for claim, allowed in workload.claims if claim == name), ())
-    if event in _FORKS[ci.platform] and event not in asked_for:
+    if event not in _OF_MEMBERS[ci.platform] and event not in asked_for:
         raise _refused(
-            f"The job was started by {event}, in which a fork's code may run. {workload.id} doesn't allow that."
+            f"The job was started by {event}, in which a fork's code may run. {workload.id} doesn't name that event."
         )
 
 

@@ -5,7 +5,8 @@
     GET, POST /sign-in/device      RFC 8628 §3.3, where [oidc] device_grant is true
 
 The page names the device and the person, and nothing happens before they say so: a workstation that could skip it
-would sign in whoever opened a link.
+would sign in whoever opened a link. A code is typed into the form and comes by POST; one that stands in an address is
+ignored, because who sends the link is not who types.
 """
 
 from __future__ import annotations
@@ -118,39 +119,34 @@ async def show_code(call: Call) -> Response:
 
 @as_page
 async def ask_device(call: SessionCall) -> Response:
-    """Ask for the typed code, or about what it stands for."""
+    """Ask for the code. One in the address is ignored: a link that held it would leave one click to phish for."""
     _check_device_grant(call)
-    typed = call.request.query_params.get("user_code", "")
-    if not typed:
-        return render_alone("device_code.html", title="Sign a device in", action=DEVICE_PATH, problem="")
-    outcome = await call.service.turns.write(lambda tx: _found(tx, call, typed))
-    if isinstance(outcome, GatekeeperError):
-        status = problem_of(outcome, oauth=False).status
-        return render_alone(
-            "device_code.html",
-            status=status,
-            title="Sign a device in",
-            action=DEVICE_PATH,
-            problem=outcome.detail,
-        )
-    return _question(
-        call,
-        action=DEVICE_PATH,
-        device_name=outcome.device_name,
-        jkt=outcome.jkt,
-        fields={"user_code": typed},
-        by_hand=True,
-        address=outcome.address,
-    )
+    return _code_form(call)
 
 
 @as_page
 async def decide_device(call: SessionCall) -> Response:
-    """Take the person's word about a typed code. Raises `GatekeeperError` GK203 where it is over."""
+    """Take the typed code and ask about what it stands for; with a decision, take the person's word about it."""
     _check_device_grant(call)
     form = await read_form(call.request)
-    allowed = form.get("decision") == _ALLOW
-    asked = await call.service.turns.write(lambda tx: _decided(tx, call, form.get("user_code", ""), allowed))
+    typed, decision = form.get("user_code", ""), form.get("decision", "")
+    allowed = decision == _ALLOW
+    if decision:
+        asked = await call.service.turns.write(lambda tx: _decided(tx, call, typed, allowed))
+    else:
+        asked = await call.service.turns.write(lambda tx: _found(tx, call, typed))
+    if isinstance(asked, GatekeeperError):
+        return _code_form(call, asked)
+    if not decision:
+        return _question(
+            call,
+            action=DEVICE_PATH,
+            device_name=asked.device_name,
+            jkt=asked.jkt,
+            fields={"user_code": asked.user_code},
+            by_hand=True,
+            address=asked.address,
+        )
     if allowed:
         return render_alone(
             "device_done.html",
@@ -158,6 +154,17 @@ async def decide_device(call: SessionCall) -> Response:
             words=f"{asked.device_name} signs in within a few seconds. You can close this page.",
         )
     return render_alone("device_done.html", title="Not signed in", words="The device gets nothing.")
+
+
+def _code_form(call: SessionCall, refusal: GatekeeperError | None = None) -> Response:
+    return render_alone(
+        "device_code.html",
+        status=200 if refusal is None else problem_of(refusal, oauth=False).status,
+        title="Sign a device in",
+        action=DEVICE_PATH,
+        csrf=call.session.csrf,
+        problem="" if refusal is None else refusal.detail,
+    )
 
 
 def _question(
@@ -181,6 +188,7 @@ def _question(
         csrf=call.session.csrf,
         by_hand=by_hand,
         address=address,
+        user_code=fields.get("user_code", ""),
     )
 
 
@@ -213,9 +221,13 @@ def _found(tx: Connection, call: SessionCall, typed: str) -> Polled | Gatekeeper
         return refusal
 
 
-def _decided(tx: Connection, call: SessionCall, typed: str, allowed: bool) -> Polled:  # noqa: FBT001 - one caller
+def _decided(tx: Connection, call: SessionCall, typed: str, allowed: bool) -> Polled | GatekeeperError:  # noqa: FBT001 - one caller
+    """Decide about a typed code. It is looked up as by `_found`, or decisions would be guesses that nobody counts."""
+    asked = _found(tx, call, typed)
+    if isinstance(asked, GatekeeperError):
+        return asked
     subject = call.session.subject
-    asked = decide_asked(tx, typed, subject=subject, allowed=allowed, now=call.now)
+    decide_asked(tx, typed, subject=subject, allowed=allowed, now=call.now)
     act = "authorization.allowed" if allowed else "authorization.refused"
     detail = {"jkt": asked.jkt, "by": "device-code", "session": call.session.id}
     record(tx, at=call.now, actor=subject.id, act=act, object=subject.id, detail=detail)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gatekeeper.documents.api import MAX_CALL_BYTES, GrantView, RequestView, render_grant, render_request
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.access.deciding import approve_request, deny_request
+from gatekeeper.service.access.grant_reviewers import may_act_on_grant
 from gatekeeper.service.access.grants import get_grant, revoke_grant
 from gatekeeper.service.access.inbox import may_review
 from gatekeeper.service.access.request_rows import get_request
@@ -22,7 +23,6 @@ from gatekeeper.service.policy.durations import render_duration
 from gatekeeper.service.policy.folder import current_policy
 from gatekeeper.service.web.answers import answer_json
 from gatekeeper.service.web.bodies import JSON, read_body
-from gatekeeper.service.web.console.reviewers import tools_reviewed_by
 from gatekeeper.service.web.step_up import require_fresh
 from gatekeeper.strict import parse_object
 
@@ -99,7 +99,7 @@ async def review(call: SessionCall) -> Response:
 
 
 async def revoke(call: SessionCall) -> Response:
-    """Revoke a grant of a tool that the person reviews, or any grant as an operator.
+    """Revoke a grant whose tool and zones the person reviews, or any grant as an operator.
 
     Raises:
         GatekeeperError: GK405, no step-up; GK409, there is no such grant, as far as this person hears; GK408, it has
@@ -117,7 +117,9 @@ async def revoke(call: SessionCall) -> Response:
         subject = call.session.subject
         operates = Role.OPERATOR in roles_of(call.service.console, subject.groups, approves=False)
         grant = get_grant(tx, wanted, now=call.now)
-        if not operates and grant.tool not in tools_reviewed_by(policy, subject):
+        if not operates and not may_act_on_grant(
+            policy, subject, tool=grant.tool, zones=grant.zones, now=call.now
+        ):
             raise GatekeeperError("GK409", "There is no such grant.")
         ended = revoke_grant(tx, wanted, by=subject, method=STEP_UP, reason=reason, now=call.now)
         return GrantView(

@@ -9,6 +9,9 @@ import pytest
 from tests.service.local import ISSUER, LocalService
 from tests.service.web.console.visitor import GROUPS, Visitor, ask
 
+from gatekeeper.service.audit.names import texts_of
+from gatekeeper.service.audit.query import find_entries
+from gatekeeper.service.operate.erase import erase_subject
 from gatekeeper.service.people.roles import Role
 from gatekeeper.service.web.console.page import Page
 from gatekeeper.service.web.console.pages import PAGES
@@ -128,6 +131,13 @@ def test_the_operators_acts(local: LocalService) -> None:
     device = station.call("GET", "/v1/devices").json()["devices"][0]["id"]
     assert "Revoked" in do("revoke-device", device)
     assert station.call("GET", "/v1/me").status_code == 401
+    with local.store.read() as tx:
+        said = [one for one in find_entries(tx, limit=1000) if one.act in {"tool.stopped", "tool.resumed"}]
+        kept = texts_of(tx, [str(one.facts()["reason"]) for one in said])
+        assert [text for _, text in kept.values()] == ["The vendor was breached."] * 2
+    erase_subject(local.store, "kim@acme.example", now=local.now)
+    with local.store.read() as tx:
+        assert texts_of(tx, kept) == {}
 
 
 @pytest.mark.postgresql

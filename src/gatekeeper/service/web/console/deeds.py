@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.service.access.deciding import approve_request, deny_request
+from gatekeeper.service.access.grant_reviewers import may_act_on_grant
 from gatekeeper.service.access.grants import actor_of, get_grant, resume_grant, revoke_grant, suspend_grant
 from gatekeeper.service.access.inbox import may_review
 from gatekeeper.service.access.request_rows import get_request
@@ -23,10 +24,10 @@ from gatekeeper.service.people.roles import Role
 from gatekeeper.service.people.subjects import get_subject
 from gatekeeper.service.policy.durations import parse_duration, render_duration
 from gatekeeper.service.policy.stops import resume_stopped, stop
+from gatekeeper.service.web.console.concerned import NOBODY_ELSE, concerned_by
 from gatekeeper.service.web.console.emergency import describe_emergency, do_emergency
 from gatekeeper.service.web.console.forms import chosen
 from gatekeeper.service.web.console.navigation import EVERYONE, REVIEWERS
-from gatekeeper.service.web.console.reviewers import tools_reviewed_by
 from gatekeeper.values import Value
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def describe(
         GatekeeperError: GK409, GK408, GK405, GK404, GK410, as the deed itself would.
     """
     item = {"act": deed.id, "verb": deed.words, "object": wanted, "tool": "", "zones": [], "duration_for": 0}
-    item |= {"asked": "", "narrowed": False, "reason": _reason(form)}
+    item |= {"asked": "", "narrowed": False, "reason": _reason(form), **NOBODY_ELSE}
     return item | deed.describe(tx, call, deed, wanted, form)
 
 
@@ -76,7 +77,7 @@ def _of_request(tx: Connection, call: PageCall, request: AccessRequest) -> dict[
     if request.state != "pending":
         raise GatekeeperError("GK408", f"The request {request.id} is {request.state}.")
     return {
-        "name": _names(tx, request),
+        **concerned_by(tx, request),
         "tool": request.tool,
         "zones": list(request.zones),
         "duration_for": request.duration_for,
@@ -147,7 +148,9 @@ def _of_grant(
 
 
 def _check_grant(call: PageCall, grant: Grant) -> None:
-    if not call.has(Role.OPERATOR) and grant.tool not in tools_reviewed_by(call.policy, call.me):
+    if call.has(Role.OPERATOR):
+        return
+    if not may_act_on_grant(call.policy, call.me, tool=grant.tool, zones=grant.zones, now=call.now):
         raise GatekeeperError("GK409", "There is no such grant.")
 
 
@@ -193,8 +196,9 @@ def _do_resume_stopped(tx: Connection, call: PageCall, item: Item) -> str:
 
 
 def _record_stop(tx: Connection, call: PageCall, act: str, *, kind: str, name: str, reason: str) -> None:
-    detail = {"kind": kind, "versions": "", "reason": reason}
-    record(tx, at=call.now, actor=actor_of(call.me, method=STEP_UP), act=act, object=name, detail=detail)
+    actor, me = actor_of(call.me, method=STEP_UP), call.me.id
+    detail, said = {"kind": kind, "versions": ""}, {"reason": reason}
+    record(tx, at=call.now, actor=actor, act=act, object=name, detail=detail, said=said, subject=me)
 
 
 def _kind_and_name(wanted: str) -> tuple[str, str]:
@@ -217,10 +221,6 @@ def _do_revoke_device(tx: Connection, call: PageCall, item: Item) -> str:
         raise GatekeeperError("GK408", "The device was revoked already.")
     record(tx, at=call.now, actor=call.me.id, act="device.revoked", object=wanted, detail={"method": STEP_UP})
     return "Revoked"
-
-
-def _names(tx: Connection, request: AccessRequest) -> str:
-    return get_subject(tx, request.subject).name
 
 
 def _reason(form: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gatekeeper.service.access.grant_reviewers import may_act_on_grant
 from gatekeeper.service.access.seats import seats_of
 from gatekeeper.service.people.roles import Role
 from gatekeeper.service.policy.needed import reviews_needed
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from gatekeeper.service.access.seats import Seats
     from gatekeeper.service.policy.catalogue import PolicyTool
     from gatekeeper.service.policy.stops import Stop
+    from gatekeeper.service.web.console.listings import GrantRow
     from gatekeeper.service.web.console.page_calls import PageCall
 
 STATES = ("active", "waitlisted", "suspended", "revoked", "expired", "ended")
+_CHANGEABLE = ("active", "suspended", "waitlisted")
 _MOST = 300
 
 
@@ -38,7 +41,10 @@ class ToolRow(Value):
 
 
 async def grants(call: PageCall) -> Response:
-    """Show the grants that this person may decide about, or everybody's; filtered by tool, person and state."""
+    """Show the grants of the tools that this person reviews anywhere, or everybody's; filtered by tool, person and state.
+
+    An act is offered only for those that they may act on.
+    """
     query = call.request.query_params
     state, tool, person = query.get("state", "active"), query.get("tool", ""), query.get("person", "").strip()
     all_of_them = call.has(Role.OPERATOR, Role.AUDITOR)
@@ -58,12 +64,21 @@ async def grants(call: PageCall) -> Response:
         "grants.html",
         title="Grants",
         found=found[:_MOST],
+        open_to_me={one.id for one in found[:_MOST] if _may_act_on(call, one)},
         more=len(found) > _MOST,
         states=STATES,
         chosen_state=state,
         chosen_tool=tool,
         person=person,
-        decides=call.has(Role.OPERATOR, Role.APPROVER),
+    )
+
+
+def _may_act_on(call: PageCall, one: GrantRow) -> bool:
+    if one.state not in _CHANGEABLE:
+        return False
+    return call.has(Role.OPERATOR) or (
+        call.has(Role.APPROVER)
+        and may_act_on_grant(call.policy, call.me, tool=one.tool, zones=one.zones, now=call.now)
     )
 
 

@@ -1,4 +1,4 @@
-"""Who may decide what, as the pages need it: whose inbox holds how much, and who may end which grant.
+"""Who may decide what, as the pages need it: whose inbox holds how much, and whose grants they list.
 
 These answers open pages and fill lists. Deciding itself asks `access`, which looks at everything again.
 """
@@ -24,7 +24,10 @@ _GROUP = "group:"
 
 
 def tools_reviewed_by(policy: Policy, reviewer: Subject) -> frozenset[str]:
-    """Return the ids of the tools of which this person reviews requests, in whatever zone, by a group."""
+    """Return the ids of the tools of which this person reviews requests, in whatever zone, by a group.
+
+    Wide enough for a list alone: `access.grant_reviewers` says who may act on which grant.
+    """
     zones = [zone.name for zone in policy.zones]
     return frozenset(
         tool.id
