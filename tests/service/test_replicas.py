@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -163,11 +164,17 @@ def test_processes_behind_one_socket(data: Path, started: Any) -> None:
 def test_processes_do_not_outlive_the_first(data: Path, started: Any) -> None:
     """When the first process is killed, the others drain and end by themselves: nobody serves unsupervised."""
     service = started("--workers", "2")
-    children = _children(service.process.pid)
+    # A descriptor of a process can be read once it has ended, whenever its number is given back.
+    children = [os.pidfd_open(pid) for pid in _children(service.process.pid)]
+    assert len(children) == 2
     service.process.kill()
-    # Its standard error ends only when the last process that holds it has ended.
-    service.process.communicate(timeout=60)
-    assert not any(_is_alive(pid) for pid in children)
+    try:
+        for child in children:
+            assert select.select([child], [], [], 60)[0], "it serves on, unsupervised"
+    finally:
+        for child in children:
+            os.close(child)
+        service.process.communicate(timeout=60)
 
 
 @pytest.mark.sqlite
